@@ -1,0 +1,54 @@
+"""How a learner picks an action to learn from, given its values.
+
+`weighted`: in proportion to the values raised to rho, annealed; rho near 0 picks evenly, rho = 50 all but the best
+(drivebot, matpalm's blog, 2016). `epsilon`: the best one, or with probability epsilon any (Watkins, 1989).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from control_bench.settings import require
+
+
+@dataclass(frozen=True)
+class ExplorationSettings:
+    """Attributes: explore_by, the rule; its rho or epsilon goes from explore_start to explore_end in explore_steps."""
+
+    explore_by: Literal["weighted", "epsilon"] = "epsilon"
+    explore_start: float = 1.0
+    explore_end: float = 0.05
+    explore_steps: int = 10_000
+
+    def __post_init__(self) -> None:
+        require(self.explore_steps >= 0, "explore_steps should be 0 or more")
+        top = 1.0 if self.explore_by == "epsilon" else np.inf
+        for name in ("explore_start", "explore_end"):
+            require(0.0 <= getattr(self, name) <= top, f"{name} should be 0 to {top:g} with explore_by: {self.explore_by}")
+
+    def strength(self, step: int) -> float:
+        """rho or epsilon after so many steps."""
+        share = min(1.0, step / self.explore_steps) if self.explore_steps else 1.0
+        return self.explore_start + share * (self.explore_end - self.explore_start)
+
+
+def weighted_pick_probabilities(values: np.ndarray, rho: float) -> np.ndarray:
+    """Probabilities (rows, actions) in proportion to values**rho; rows with a negative value are lifted above 0 first."""
+    lowest = values.min(axis=1, keepdims=True)
+    lifted = np.where(lowest < 0, values - lowest + 1e-3, values)
+    highest = lifted.max(axis=1, keepdims=True)
+    weights = np.where(highest > 0, lifted / np.where(highest > 0, highest, 1.0), 1.0) ** rho
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def pick(values: np.ndarray, settings: ExplorationSettings, step: int, rng: np.random.Generator) -> np.ndarray:
+    """Actions (rows,) for values (rows, actions). Every call draws the same count of numbers, whatever it picks."""
+    rows, actions = values.shape
+    draws = rng.random((rows, 2))
+    strength = settings.strength(step)
+    if settings.explore_by == "epsilon":
+        anything = np.minimum((draws[:, 1] * actions).astype(int), actions - 1)
+        return np.where(draws[:, 0] < strength, anything, values.argmax(axis=1))
+    cumulative = weighted_pick_probabilities(values, strength).cumsum(axis=1)
+    return np.minimum((draws[:, :1] >= cumulative).sum(axis=1), actions - 1)

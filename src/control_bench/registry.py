@@ -1,0 +1,74 @@
+"""The tasks and controllers there are, by the names that the command line, the launch files and Gymnasium know them by."""
+
+import importlib
+from typing import Any
+
+import gymnasium
+
+from control_bench.env import TaskEnv, TaskVectorEnv
+from control_bench.errors import BadInput, nearest
+from control_bench.settings import fill
+from control_bench.tasks.base import Task
+
+TASKS = {
+    "drivebot": "control_bench.tasks.drivebot:Drivebot",
+}
+CONTROLLERS = {
+    "furthest_sonar": "control_bench.controllers.furthest_sonar:FurthestSonar",
+    "turn_until_clear": "control_bench.controllers.turn_until_clear:TurnUntilClear",
+    "q_table": "control_bench.controllers.q_table:QTable",
+    "dqn": "control_bench.controllers.dqn:DQN",
+}
+"""Name to `module:class`: what is not used is not imported, so no controller needs another's libraries."""
+
+
+def _load(kind: str, name: str, known: dict[str, str]) -> type:
+    target = known.get(name, name)
+    module_name, colon, class_name = target.partition(":")
+    if not colon:
+        raise BadInput(f"unknown {kind} '{name}', {nearest(name, known)} (or name yours: package.module:Class)")
+    try:
+        return getattr(importlib.import_module(module_name), class_name)
+    except ModuleNotFoundError as error:
+        if error.name == "torch":
+            raise BadInput(f"{kind} '{name}' needs torch: pip install 'control_bench[learn]'") from None
+        raise BadInput(f"{kind} '{name}': there is no module '{error.name}' on the Python path") from None
+    except AttributeError:
+        raise BadInput(f"{kind} '{name}': {module_name} has no class '{class_name}'") from None
+
+
+def task_class(name: str) -> type[Task]:
+    """A task of ours by name, or the user's own by `package.module:Class`; BadInput with the nearest name if neither."""
+    return _load("task", name, TASKS)
+
+
+def controller_class(name: str) -> type:
+    """As `task_class`, for controllers."""
+    return _load("controller", name, CONTROLLERS)
+
+
+def make_task(name: str, settings: dict[str, Any] | None = None, rows: int = 1, where: str = "task settings") -> Task:
+    """A task with its settings from a mapping; `where` says in errors what the mapping came from."""
+    cls = task_class(name)
+    return cls(fill(cls.Settings, settings or {}, where), rows)
+
+
+def make_env(task: str, **settings: Any) -> TaskEnv:
+    """One row of a task, as `gymnasium.make` gets it."""
+    return TaskEnv(make_task(task, settings))
+
+
+def make_vector_env(task: str, num_envs: int = 1, **settings: Any) -> TaskVectorEnv:
+    """Many rows of a task in compiled code, as `gymnasium.make_vec` gets it."""
+    return TaskVectorEnv(make_task(task, settings, num_envs))
+
+
+def register_environments() -> None:
+    """Makes `control_bench/Drivebot-v0` and its like known to Gymnasium; done when the package is imported."""
+    for name in TASKS:
+        gymnasium.register(
+            id=f"control_bench/{name.capitalize()}-v0",
+            entry_point="control_bench.registry:make_env",
+            vector_entry_point="control_bench.registry:make_vector_env",
+            kwargs={"task": name},
+        )

@@ -1,0 +1,85 @@
+"""What every task is: what is asked in a world. It knows nothing of learning, of ROS, or of how the world is simulated."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+
+from control_bench.worlds.base import Readings, World
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a step earned, and whether the episode is over; arrays (rows,)."""
+
+    reward: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+
+    @property
+    def ended(self) -> np.ndarray:
+        return self.terminated | self.truncated
+
+
+class Task:
+    """A task on `rows` parallel episodes: every array has a leading axis of rows, and a single episode is one row.
+
+    Over ROS the controller's node calls `observe` and `command`, the benchmark's node `start` and `judge`, so each of
+    the four keeps its own memory (histories, step counts) and none relies on another having been called.
+
+    Attributes:
+        name: as on the command line.
+        Settings: the dataclass of its settings.
+        step_duration: seconds of simulated time in a step.
+        observation_space, action_space: of one row.
+        starts: how many times a start may be drawn for one episode before it is a fault.
+    """
+
+    name: ClassVar[str]
+    Settings: ClassVar[type]
+    step_duration: float
+    observation_space: gymnasium.Space
+    action_space: gymnasium.Space
+
+    def __init__(self, settings: Any, rows: int = 1) -> None:
+        self.settings, self.rows = settings, rows
+
+    def make_world(self) -> World:
+        """The simulated world that this task is set in, with as many rows."""
+        raise NotImplementedError
+
+    def start(self, rng: np.random.Generator) -> np.ndarray:
+        """Where an episode starts, as the world's `reset` takes it."""
+        raise NotImplementedError
+
+    def observe(self, readings: Readings, first: np.ndarray) -> np.ndarray:
+        """What the controller sees (rows, ...). first: bool (rows,), where these readings begin an episode."""
+        raise NotImplementedError
+
+    def command(self, action: np.ndarray) -> np.ndarray:
+        """What actions (rows, ...) mean to the world."""
+        raise NotImplementedError
+
+    def action(self, command: np.ndarray) -> np.ndarray:
+        """The actions that commands stand for: the inverse of `command`, for those who see only topics."""
+        raise NotImplementedError
+
+    def judge(self, readings: Readings, command: np.ndarray, first: np.ndarray) -> Judgement:
+        """What the commands earned, by the readings they led to; rows that begin an episode earn nothing."""
+        raise NotImplementedError
+
+    def outcome(self, row: int) -> str:
+        """How the row's episode ended, in a word."""
+        raise NotImplementedError
+
+    def scores(self, row: int) -> dict[str, float]:
+        """What the task measures of the row's episode beside its reward."""
+        raise NotImplementedError
+
+    def get_state(self) -> dict:
+        """All memory between steps; `set_state` takes it back."""
+        raise NotImplementedError
+
+    def set_state(self, state: dict) -> None:
+        raise NotImplementedError

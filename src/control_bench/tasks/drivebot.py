@@ -1,0 +1,207 @@
+"""drivebot: a robot with three sonars drives a walled track without being told how.
+
+Source: drivebot (matpalm's blog, 2016). A step is a 5 Hz event: 0.2 m forward, or 0.24 rad of turning on the spot.
+The first step of an episode earns 0, as there is no position yet to compare with; the episode ends when 30 steps
+running earned nothing, nor did the step before each of them ("stuck"), or after 1000 steps ("completed").
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from gymnasium import spaces
+
+from control_bench.errors import BadInput
+from control_bench.resources import locate
+from control_bench.settings import require, require_positive
+from control_bench.tasks.base import Judgement, Task
+from control_bench.tasks.drivebot_rewards import CLOCKWISE, CoarseGrid, any_movement, forward_only
+from control_bench.tasks.encoders import ENCODERS, History, centimetres, observation_space
+from control_bench.worlds.base import Readings
+from control_bench.worlds.grid_map import GridMap, load_map
+from control_bench.worlds.robot import Robot
+from control_bench.worlds.robot_file import load_robot
+from control_bench.worlds.kernels import TICK
+from control_bench.worlds.sonar_track import SonarTrack
+
+TRACK = "track"
+FORWARD, LEFT, RIGHT = 0, 1, 2
+ACTIONS = ("forward", "left", "right")
+MOVED = 1e-6
+"""A position that changed by this much, |dx| + |dy| in metres, has moved."""
+
+STARTS = np.array(
+    [(x, 9) for x in range(1, 10)] + [(9, y) for y in range(1, 9)] + [(1, y) for y in range(5, 9)]
+    + [(x, 5) for x in range(2, 5)] + [(5, y) for y in range(1, 5)] + [(x, 1) for x in range(6, 9)], dtype=float,
+)  # fmt: skip
+"""The article's start points, m, on the track's centre line; the heading is drawn too."""
+
+COARSE_STARTS = np.array(
+    [(3, 9, 0), (7, 9, 0), (9, 7, 4.71), (9, 3, 4.71), (7, 1, 3.14), (5, 3, 1.57), (3, 5, 3.14), (1, 7, 1.57)],
+    dtype=float,
+)
+"""The article's start poses for the coarse-grid reward, all facing the way round."""
+
+
+@dataclass(frozen=True)
+class DrivebotSettings:
+    """What can be set of the task.
+
+    Attributes:
+        reward: `any_movement` (the article's), `forward`, or `coarse_grid`: progress round the article's track.
+        encoder: what the controller sees of the sonars; history: how many of the last events of it.
+        actions: `discrete` (forward, left, right) or `continuous`: forward and turning speed as shares of the two below.
+        forward_speed: m/s; turn_speed: rad/s.
+        starts: `track`, the article's start poses; `anywhere`, any free place of the map.
+        max_steps: an episode's length; patience: steps without a reward that end it.
+        map, robot: names of ours, or paths of STDR map and robot files.
+        sensor_noise: apply the noise that the robot's file declares (STDR does not).
+    """
+
+    reward: Literal["any_movement", "forward", "coarse_grid"] = "any_movement"
+    encoder: Literal["raw", "standardised", "ordering", "furthest"] = "raw"
+    history: int = 1
+    actions: Literal["discrete", "continuous"] = "discrete"
+    forward_speed: float = 1.0
+    turn_speed: float = 1.2
+    starts: Literal["track", "anywhere"] | None = None
+    max_steps: int = 1000
+    patience: int = 30
+    map: str = TRACK
+    robot: str = "drivebot"
+    sensor_noise: bool = False
+
+    def __post_init__(self) -> None:
+        require_positive(self, "history", "forward_speed", "turn_speed", "max_steps", "patience")
+        on_track = Path(self.map).stem == TRACK
+        if self.starts is None:
+            object.__setattr__(self, "starts", "track" if on_track else "anywhere")
+        require(self.reward != "coarse_grid" or on_track, "reward: coarse_grid measures progress round map: track only")
+
+
+@lru_cache(maxsize=4)
+def _load(map_path: Path, robot_path: Path) -> tuple[GridMap, Robot]:
+    robot = load_robot(robot_path)
+    if not robot.sonars:
+        raise BadInput(f"{robot_path}: drivebot needs a robot with sonars: give it at least one")
+    return load_map(map_path), robot
+
+
+class Drivebot(Task):
+    """Readings used: `sonar` and `pose`. Commands: velocities (rows, 3), m/s forward and left, rad/s."""
+
+    name = "drivebot"
+    Settings = DrivebotSettings
+    step_duration = 2 * TICK
+    action_names = ACTIONS
+
+    def __init__(self, settings: DrivebotSettings | None = None, rows: int = 1) -> None:
+        super().__init__(settings or DrivebotSettings(), rows)
+        s = self.settings
+        self.grid, self.robot = _load(locate("maps", s.map), locate("config/robots", s.robot))
+        self._low = np.array([sonar.min_range for sonar in self.robot.sonars])
+        self._high = np.array([sonar.max_range for sonar in self.robot.sonars])
+        self.observation_space = observation_space(s.encoder, s.history, self._high)
+        features = self.observation_space.shape[0] // s.history
+        self._history = History(rows, s.history, features, self.observation_space.dtype)
+        discrete = s.actions == "discrete"
+        self.action_space = spaces.Discrete(3) if discrete else spaces.Box(-1.0, 1.0, (2,), np.float32)
+        v, w = s.forward_speed, s.turn_speed
+        self._commands = np.array([[v, 0.0, 0.0], [0.0, 0.0, w], [0.0, 0.0, -w]])
+        self._steps, self._idle = np.zeros(rows, int), np.zeros(rows, int)
+        self._last_reward, self._position = np.zeros(rows), np.zeros((rows, 2))
+        self._distance, self._blocked = np.zeros(rows), np.zeros(rows, int)
+        self._coarse = CoarseGrid(rows)
+
+    def make_world(self) -> SonarTrack:
+        return SonarTrack(self.grid, self.robot, self.rows, sensor_noise=self.settings.sensor_noise)
+
+    def start(self, rng: np.random.Generator) -> np.ndarray:
+        """A pose (x, y, theta)."""
+        if self.settings.starts == "track":
+            if self.settings.reward == "coarse_grid":
+                return COARSE_STARTS[rng.integers(len(COARSE_STARTS))]
+            return np.array([*STARTS[rng.integers(len(STARTS))], rng.uniform(0.0, 2.0 * np.pi)])
+        return self._anywhere(rng)
+
+    def _anywhere(self, rng: np.random.Generator) -> np.ndarray:
+        world = SonarTrack(self.grid, self.robot)
+        free = np.argwhere(self.grid.cells == 0)
+        for _ in range(10_000 if len(free) else 0):
+            row, column = free[rng.integers(len(free))]
+            pose = np.array([(column + 0.5), (row + 0.5), 0.0]) * self.grid.resolution
+            pose[2] = rng.uniform(0.0, 2.0 * np.pi)
+            if world.why_not(pose) is None:
+                return pose
+        raise BadInput(f"{self.grid.path}: no place in it is free for the robot: widen the map or shrink the robot")
+
+    def observe(self, readings: Readings, first: np.ndarray) -> np.ndarray:
+        cm = centimetres(readings["sonar"], self._low, self._high)
+        return self._history.push(ENCODERS[self.settings.encoder](cm), first)
+
+    def command(self, action: np.ndarray) -> np.ndarray:
+        if self.settings.actions == "discrete":
+            return self._commands[action]
+        speeds = np.clip(action, -1.0, 1.0) * (self.settings.forward_speed, self.settings.turn_speed)
+        return np.stack([speeds[:, 0], np.zeros(len(speeds)), speeds[:, 1]], axis=1)
+
+    def action(self, command: np.ndarray) -> np.ndarray:
+        if self.settings.actions == "discrete":
+            return np.where(command[:, 0] > 0, FORWARD, np.where(command[:, 2] > 0, LEFT, RIGHT))
+        return (command[:, [0, 2]] / (self.settings.forward_speed, self.settings.turn_speed)).astype(np.float32)
+
+    def judge(self, readings: Readings, command: np.ndarray, first: np.ndarray) -> Judgement:
+        position = readings["pose"][:, :2]
+        distance = np.abs(position - self._position).sum(axis=1)
+        earning = ~first & (self._steps > 0)  # the first step has nothing to compare its position with
+        moved, forward = distance >= MOVED, command[:, 0] > 0
+        progress = self._coarse.step(position, moved, first)
+        reward = np.where(earning, self._reward(moved, forward, progress, position), 0.0)
+        self._note(position, moved, forward, first)
+        idle = (reward <= 0) & (self._last_reward <= 0) & (self._steps > 1)
+        self._idle = np.where(first | ~idle, 0, self._idle + 1)
+        self._last_reward = np.where(first, 0.0, reward)
+        terminated = self._idle >= self.settings.patience
+        return Judgement(reward, terminated, (self._steps >= self.settings.max_steps) & ~terminated)
+
+    def _reward(self, moved, forward, progress, position) -> np.ndarray:
+        if self.settings.reward == "coarse_grid":
+            return progress
+        reward = (any_movement if self.settings.reward == "any_movement" else forward_only)(moved, forward)
+        if self.settings.actions == "continuous":  # or creeping would earn as much as driving
+            covered = np.linalg.norm(position - self._position, axis=1)
+            full = self.settings.forward_speed * self.step_duration
+            reward = np.where(reward > 0, np.minimum(covered / full, 1.0), reward)
+        return reward
+
+    def _note(self, position, moved, forward, first) -> None:
+        covered = np.linalg.norm(position - self._position, axis=1)
+        self._steps = np.where(first, 0, self._steps + 1)
+        self._distance = np.where(first, 0.0, self._distance + covered)
+        self._blocked = np.where(first, 0, self._blocked + (forward & ~moved))
+        self._position = position.copy()
+
+    def outcome(self, row: int) -> str:
+        return "stuck" if self._idle[row] >= self.settings.patience else "completed"
+
+    def scores(self, row: int) -> dict[str, float]:
+        """`distance` driven, m; `blocked`, steps forward that did not move; `laps` of the article's track, signed."""
+        scores = {"distance": float(self._distance[row]), "blocked": float(self._blocked[row])}
+        if self.settings.starts == "track":
+            scores["laps"] = float(self._coarse.net[row] / len(CLOCKWISE))
+        return scores
+
+    def get_state(self) -> dict:
+        """Every array between steps, by attribute."""
+        state = {name: getattr(self, name).copy() for name in self._memory}
+        return state | {"history": self._history.values.copy(), "cell": self._coarse.cell, "net": self._coarse.net}
+
+    def set_state(self, state: dict) -> None:
+        for name in self._memory:
+            setattr(self, name, np.array(state[name]))
+        self._history.values[:] = state["history"]
+        self._coarse.cell, self._coarse.net = np.array(state["cell"]), np.array(state["net"])
+
+    _memory = ("_steps", "_idle", "_last_reward", "_position", "_distance", "_blocked")
