@@ -20,7 +20,7 @@ class Controller:
     Args:
         observation_space, action_space: of the task, or of any Gymnasium environment.
         settings: an instance of `Settings`.
-        seed: of whatever is random in it.
+        seed: of whatever is random in it before an episode begins.
 
     A controller of your own needs `act` alone; `begin` if it remembers, `Settings` if it can be set, `refuses` if it
     does not suit every task.
@@ -43,8 +43,9 @@ class Controller:
         """Why these spaces don't suit it, with the mend, or None if they do."""
         return None
 
-    def begin(self) -> None:
-        """A new episode: forget the last one."""
+    def begin(self, seed: int) -> None:
+        """A new episode: forget the last one, and draw what is random in acting from the episode's seed."""
+        self.rng = np.random.default_rng(seed)
 
     def act(self, observation: np.ndarray) -> Any:
         """The action for an observation."""

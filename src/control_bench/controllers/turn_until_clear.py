@@ -41,7 +41,8 @@ class TurnUntilClear(Controller):
             return "it wants three sonars, front, left, right: set encoder: raw and history: 1"
         return refuse_unless(observation_space, action_space, spaces.Box, spaces.Discrete)
 
-    def begin(self) -> None:
+    def begin(self, seed: int) -> None:
+        super().begin(seed)
         self._turning = FORWARD
 
     def act(self, observation: np.ndarray) -> int:

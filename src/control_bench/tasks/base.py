@@ -33,12 +33,13 @@ class Task:
         Settings: the dataclass of its settings.
         step_duration: seconds of simulated time in a step.
         observation_space, action_space: of one row.
-        starts: how many times a start may be drawn for one episode before it is a fault.
+        observed: the readings that `observe` uses, so that over ROS no other topic need be waited for.
     """
 
     name: ClassVar[str]
     Settings: ClassVar[type]
     step_duration: float
+    observed: tuple[str, ...]
     observation_space: gymnasium.Space
     action_space: gymnasium.Space
 

@@ -95,6 +95,7 @@ class Drivebot(Task):
     name = "drivebot"
     Settings = DrivebotSettings
     step_duration = 2 * TICK
+    observed = ("sonar",)
     action_names = ACTIONS
 
     def __init__(self, settings: DrivebotSettings | None = None, rows: int = 1) -> None:

@@ -1,0 +1,261 @@
+"""The command line: `control-bench list | run | train | report`."""
+
+import argparse
+import json
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from control_bench import __version__
+from control_bench.errors import BadInput
+from control_bench.plan import Plan, describe, make_plan, spaces_of
+from control_bench.registry import CONTROLLERS, TASKS, controller_class
+from control_bench.settings import parse_assignments
+
+EXAMPLES = """examples:
+  control-bench list
+  control-bench run drivebot --controller turn_until_clear --episodes 20 --store out/drivebot.db
+  control-bench train drivebot --controller dqn --out out/dqn --seed 1
+  control-bench run drivebot --controller dqn --checkpoint out/dqn --store out/drivebot.db
+  control-bench report out/drivebot.db --out out/report
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="control-bench", description="Robot controllers, classical and learned, put through the same tasks.",
+        epilog=EXAMPLES, formatter_class=formatter,
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"control_bench {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    listing = commands.add_parser("list", help="tasks, controllers, and which fits which")
+    listing.set_defaults(do=_list)
+
+    run = commands.add_parser("run", help="run episodes, print a table, store them", formatter_class=formatter)
+    _add_pair(run)
+    run.add_argument("--checkpoint", metavar="F", help="policy to act by: a file or a training folder (default: ours)")
+    run.add_argument("--episodes", type=_positive, default=10, metavar="N", help="how many (default 10)")
+    run.add_argument("--store", metavar="DB", help="SQLite file to add the episodes to")
+    run.add_argument("--label", default="", help="tells this run from others of the controller in a report")
+    run.add_argument("--learn", action="store_true", help="learn while running, as a learner does on a robot")
+    run.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    run.set_defaults(do=_run)
+
+    train = commands.add_parser("train", help="train a learner", formatter_class=formatter)
+    _add_pair(train)
+    train.add_argument("--out", required=True, metavar="DIR", help="folder for best.pt, last.pt, curves, settings.yaml")
+    length = train.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=_positive, metavar="N", help="steps to train; with --resume, so many more")
+    length.add_argument("--episodes", type=_positive, metavar="N", help="episodes to train; with --resume, so many more")
+    train.add_argument("--resume", action="store_true", help="go on from DIR/last.pt, exactly")
+    train.set_defaults(do=_train)
+
+    report = commands.add_parser("report", help="a Markdown and HTML report of stores, with plots")
+    report.add_argument("stores", nargs="+", metavar="DB", help="stores that `run --store` wrote")
+    report.add_argument("--out", default="report", metavar="DIR", help="folder for the report (default: report)")
+    report.add_argument("--json", action="store_true", help="print a list of the runs and write no report")
+    report.set_defaults(do=_report)
+    return parser
+
+
+def _add_pair(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("task", metavar="TASK", help=f"{', '.join(TASKS)}, or package.module:Class")
+    parser.add_argument("--controller", required=True, metavar="C", help=f"{', '.join(CONTROLLERS)}, or package.module:Class")
+    parser.add_argument("--seed", type=_seed, default=0, metavar="S", help="of the run; the same seed gives the same (default 0)")
+    parser.add_argument("--preset", metavar="NAME", help="settings from config/, such as article, or a YAML file")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments",
+                        help="override a setting, as often as you like: task.history=4, learning_rate=0.01")  # fmt: skip
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' should be a whole number above 0")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdigit() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"'{text}' should be a whole number from 0 to 2**63 - 1")
+    return int(text)
+
+
+class _Interrupt:
+    """Ctrl-C as a flag, so that what is done is kept; a second one stops at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        signal.signal(signal.SIGINT, self._take)
+        signal.signal(signal.SIGTERM, self._take)
+
+    def _take(self, number, frame) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def __call__(self) -> bool:
+        return self.asked
+
+
+def _plan(arguments: argparse.Namespace, **options) -> Plan:
+    return make_plan(
+        arguments.task, arguments.controller, arguments.preset, assignments=parse_assignments(arguments.assignments), **options
+    )
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    for task in TASKS:
+        print(task)
+        for name in CONTROLLERS:
+            plan = make_plan(task, name)
+            made = plan.make_task()
+            reason = controller_class(name).refuses(made.observation_space, made.action_space)
+            doc = sys.modules[controller_class(name).__module__].__doc__.splitlines()[0]
+            print(f"  {name:18} {doc if reason is None else f'does not fit: {reason}'}")
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from control_bench.bench.episode import Run, summary
+    from control_bench.bench.run import run_episodes
+    from control_bench.bench.store import Store
+    from control_bench.bench.table import print_table
+    from control_bench.controllers.actor import Actor
+    from control_bench.env import TaskEnv
+
+    plan = _plan(arguments, checkpoint=arguments.checkpoint, shipped=True)
+    env = TaskEnv(plan.make_task())
+    actor = Actor(plan.make_controller(env.task, arguments.seed), arguments.learn)
+    settings = plan.resolved()
+    run = Run(
+        arguments.task, arguments.controller, arguments.seed, learning=arguments.learn, label=arguments.label,
+        task_settings=settings["task"], controller_settings=settings["controller"],
+    )  # fmt: skip
+    interrupt = _Interrupt()
+    with Store(arguments.store) if arguments.store else _nothing() as store:
+        with _bar(arguments.episodes, "episodes") as bar:
+
+            def report(episode) -> None:
+                bar.set_postfix_str(f"reward {episode.reward:.4g}", refresh=False)
+                bar.update()
+
+            episodes = run_episodes(env, actor, run, arguments.episodes, store, report, interrupt)
+    result = summary(run, episodes)
+    print(json.dumps(result)) if arguments.json else print_table([result])
+    return 130 if interrupt.asked else 0
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from control_bench.controllers.base import Learner
+    from control_bench.env import TaskVectorEnv
+    from control_bench.learning.checkpoint import load, write_beside
+    from control_bench.learning.settings import TrainingSettings
+    from control_bench.learning.training import Trainer
+    from control_bench.settings import fill
+
+    out = Path(arguments.out)
+    plan = _plan(arguments)
+    if not issubclass(controller_class(plan.controller), Learner):
+        raise BadInput(f"controller '{plan.controller}' does not learn: run it, or train a learner such as q_table or dqn")
+    previous = None
+    if arguments.resume:
+        previous = load(out / "last.pt")
+        _check_same(plan, previous, arguments, out)
+    elif (out / "last.pt").exists():
+        raise BadInput(f"{out}: holds a training already: give --resume to go on with it, or another --out")
+    settings = fill(TrainingSettings, plan.training_settings, "training settings")
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)  # these networks are too small to share, and one thread is exact
+    task, judge = plan.make_task(settings.rows), plan.make_task(settings.evaluate_rows)
+    learner = plan.make_controller(task, arguments.seed)
+    sections = plan.resolved()
+    about = {
+        "task": plan.task, "controller": plan.controller, "seed": arguments.seed, "spaces": spaces_of(task),
+        "task_settings": sections["task"], "controller_settings": sections["controller"],
+        "training_settings": sections["training"],
+    }  # fmt: skip
+    write_beside(out / "settings.yaml", f"seed: {arguments.seed}\n{describe(plan)}".encode())
+    trainer = Trainer(learner, TaskVectorEnv(task), TaskVectorEnv(judge), settings, out, about, arguments.seed)
+    if previous is not None:
+        trainer.resume()
+    steps, episodes = arguments.steps, arguments.episodes
+    if steps is None and episodes is None:  # what was planned, or what is left of it
+        steps = max(settings.steps - trainer.progress.steps, 0)
+    interrupt = _Interrupt()
+    with _bar(steps or episodes, "steps" if steps is not None else "episodes") as bar:
+        start = trainer.progress.steps if steps is not None else trainer.progress.episodes
+
+        def report(progress) -> None:
+            recent = np.mean(progress.recent) if progress.recent else float("nan")
+            best = "" if progress.best is None else f", best evaluation {progress.best:.4g}"
+            bar.set_postfix_str(f"reward {recent:.4g}{best}", refresh=False)
+            bar.update((progress.steps if steps is not None else progress.episodes) - start - bar.n)
+
+        progress = trainer.run(steps, episodes, report, interrupt)
+    print(f"{progress.steps} steps, {progress.episodes} episodes; best evaluation {progress.best:.4g}; in {out}/")
+    if interrupt.asked:
+        print(f"stopped; go on with: control-bench train {plan.task} --controller {plan.controller} --out {out} --resume")
+    return 130 if interrupt.asked else 0
+
+
+def _check_same(plan: Plan, previous: dict, arguments: argparse.Namespace, out: Path) -> None:
+    """A resumed training goes on with the settings it began with; BadInput where the command line says otherwise."""
+    if "training" not in previous:
+        raise BadInput(f"{out / 'last.pt'}: holds a policy only, nothing to resume: train into another --out")
+    sections = plan.resolved()
+    mine = {"task": plan.task, "controller": plan.controller}
+    mine |= {f"{name}_settings": sections[name] for name in sections}
+    for key, value in mine.items():
+        if previous[key] != value:
+            raise BadInput(f"{out}: began with {key} {previous[key]}, not {value}: resume with the same, or use another --out")
+    arguments.seed = previous["seed"]
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from control_bench.bench.report import summaries, write_report
+
+    stores = [Path(store) for store in arguments.stores]
+    if arguments.json:
+        print(json.dumps(summaries(stores)))
+        return 0
+    page = write_report(stores, Path(arguments.out))
+    print(f"wrote {page} and {page.with_suffix('.md')}")
+    return 0
+
+
+class _nothing:
+    """A context that gives None."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_) -> None:
+        return None
+
+
+def _bar(total: int, unit: str):
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit=f" {unit}", unit_scale=unit == "steps", file=sys.stderr, disable=None, mininterval=0.2)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs a command; 0 on success, 2 for bad input (one line on standard error), 130 after Ctrl-C."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.do(arguments)
+    except BadInput as error:
+        print(f"control-bench: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

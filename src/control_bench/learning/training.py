@@ -1,0 +1,141 @@
+"""The training loop: any learner on any vector environment, with curves, evaluations and checkpoints that really resume.
+
+Everything that the coming steps depend on is in `last.pt` (the learner with its replay, optimiser and generators, and the
+environment where it offers `get_state`), so that N steps, a stop and N more give the checkpoint that 2 N in one go give.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from control_bench.controllers.base import Learner, Transitions
+from control_bench.learning.checkpoint import load, save
+from control_bench.learning.curves import Curves
+from control_bench.learning.evaluate import evaluate
+from control_bench.learning.settings import TrainingSettings
+
+EVALUATION_SEED = 1_000_003
+"""Training never evaluates on the episodes that `run` judges by: those have seeds of 63 bits."""
+
+
+@dataclass
+class Progress:
+    """Where training stands."""
+
+    steps: int = 0
+    episodes: int = 0
+    recent: list[float] = field(default_factory=list)
+    score: float | None = None
+    best: float | None = None
+
+
+class Trainer:
+    """Trains a learner.
+
+    Args:
+        learner: what learns.
+        envs: a `gymnasium.vector.VectorEnv` in NEXT_STEP mode; judges: another, for evaluations.
+        settings: see TrainingSettings.
+        out: the folder for `best.pt`, `last.pt` and the curves.
+        about: what every checkpoint says of itself (task, controller, settings, spaces).
+        seed: of the first episodes.
+    """
+
+    def __init__(
+        self, learner: Learner, envs, judges, settings: TrainingSettings, out: Path, about: dict[str, Any], seed: int
+    ) -> None:
+        self.learner, self.envs, self.judges, self.settings = learner, envs, judges, settings
+        self.out, self.about = out, about
+        self.progress = Progress()
+        self.curves = Curves(out)
+        self._observation, _ = envs.reset(seed=seed)
+        self._ended = np.zeros(envs.num_envs, dtype=bool)
+        self._totals = np.zeros(envs.num_envs)
+
+    def run(
+        self,
+        steps: int | None = None,
+        episodes: int | None = None,
+        report: Callable[[Progress], None] = lambda progress: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Progress:
+        """Trains for so many more steps or episodes, or until `stop()`; then saves `last.pt`, and `best.pt` if there is none."""
+        progress, s = self.progress, self.settings
+        last_step = progress.steps + steps if steps is not None else np.inf
+        last_episode = progress.episodes + episodes if episodes is not None else np.inf
+        while progress.steps < last_step and progress.episodes < last_episode and not stop():
+            before = progress.steps
+            self._step()
+            if self._passed(before, s.evaluate_every):
+                self._evaluate()
+            if self._passed(before, s.log_every):
+                self._log()
+            if self._passed(before, s.save_every):
+                self.save()
+            report(progress)
+        if progress.best is None:
+            self._evaluate()
+        self.save()
+        return progress
+
+    def _passed(self, before: int, every: int) -> bool:
+        return before // every < self.progress.steps // every
+
+    def _step(self) -> None:
+        action = self.learner.explore(self._observation)
+        observation, reward, terminated, truncated, _ = self.envs.step(action)
+        valid = ~self._ended
+        self.learner.learn(
+            Transitions(self._observation, action, reward, observation, terminated, truncated, valid)
+        )
+        self._observation, self._ended = observation, terminated | truncated
+        self._totals = np.where(valid, self._totals + reward, 0.0)
+        self.progress.steps += int(valid.sum())
+        self.progress.episodes += int(self._ended.sum())
+        self.progress.recent = (self.progress.recent + self._totals[self._ended].tolist())[-20:]
+
+    def _evaluate(self) -> None:
+        rewards = evaluate(self.learner, self.judges, EVALUATION_SEED)
+        self.progress.score = float(rewards.mean())
+        self.curves.add(self.progress.steps, {"evaluation/reward": self.progress.score})
+        if self.progress.best is None or self.progress.score > self.progress.best:
+            self.progress.best = self.progress.score
+            about = {"steps": self.progress.steps, "score": self.progress.score}
+            save(self.out / "best.pt", self.about | about | {"policy": self.learner.get_policy()})
+
+    def _log(self) -> None:
+        values = {f"train/{name}": value for name, value in self.learner.metrics().items()}
+        values["train/episodes"] = self.progress.episodes
+        if self.progress.recent:
+            values["train/reward"] = float(np.mean(self.progress.recent))
+        self.curves.add(self.progress.steps, values)
+
+    def save(self) -> None:
+        """Writes `last.pt`, and only then the curves up to it, so that a resumed curve never runs over itself."""
+        state = {
+            "learner": self.learner.get_state(),
+            "envs": self.envs.get_state() if hasattr(self.envs, "get_state") else None,
+            "observation": self._observation,
+            "ended": self._ended,
+            "totals": self._totals,
+            "episodes": self.progress.episodes,
+            "recent": self.progress.recent,
+            "best": self.progress.best,
+            "score": self.progress.score,
+        }
+        about = self.about | {"steps": self.progress.steps, "score": self.progress.score}
+        save(self.out / "last.pt", about | {"policy": self.learner.get_policy(), "training": state})
+        self.curves.flush()
+
+    def resume(self) -> None:
+        """Takes up where `last.pt` stands. An environment without `get_state` starts new episodes."""
+        contents = load(self.out / "last.pt")
+        state = contents["training"]
+        self.learner.set_state(state["learner"])
+        self.progress = Progress(contents["steps"], state["episodes"], state["recent"], state["score"], state["best"])
+        if state["envs"] is not None:
+            self.envs.set_state(state["envs"])
+            self._observation, self._ended, self._totals = state["observation"], state["ended"], state["totals"]

@@ -1,0 +1,167 @@
+"""What is to be run: a task, a controller, and the settings of both from presets, checkpoints and the command line.
+
+Later sources override earlier ones: the dataclasses' defaults, `config/<task>/<controller>.yaml`, the named preset, a
+checkpoint's own settings, `--set`. The command line and the ROS nodes both come through here.
+"""
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from control_bench.controllers.base import Controller, Learner
+from control_bench.errors import BadInput, nearest
+from control_bench.learning.checkpoint import load, locate_checkpoint
+from control_bench.learning.settings import TrainingSettings
+from control_bench.registry import controller_class, task_class
+from control_bench.resources import share
+from control_bench.settings import fill, read_yaml
+from control_bench.tasks.base import Task
+
+SECTIONS = ("task", "controller", "training")
+
+
+@dataclass
+class Plan:
+    """A task's and a controller's names with their settings as plain values, and the policy to act by, if any."""
+
+    task: str
+    controller: str
+    task_settings: dict[str, Any] = field(default_factory=dict)
+    controller_settings: dict[str, Any] = field(default_factory=dict)
+    training_settings: dict[str, Any] = field(default_factory=dict)
+    checkpoint: Path | None = None
+    contents: dict[str, Any] | None = None
+
+    def section(self, name: str) -> dict[str, Any]:
+        return getattr(self, f"{name}_settings")
+
+    def settings_class(self, name: str) -> type:
+        if name == "training":
+            return TrainingSettings
+        return (task_class(self.task) if name == "task" else controller_class(self.controller)).Settings
+
+    def make_task(self, rows: int = 1) -> Task:
+        return task_class(self.task)(fill(self.settings_class("task"), self.task_settings, "task settings"), rows)
+
+    def make_controller(self, task: Task, seed: int = 0) -> Controller:
+        """The controller for a task's spaces, with the checkpoint's policy; BadInput where they don't fit together."""
+        cls = controller_class(self.controller)
+        if not (isinstance(cls, type) and issubclass(cls, Controller)):
+            raise BadInput(f"controller '{self.controller}': not a Controller: derive it from control_bench.Controller")
+        settings = fill(cls.Settings, self.controller_settings, "controller settings")
+        controller = cls(task.observation_space, task.action_space, settings, seed=seed)
+        if self.contents is not None:
+            if not isinstance(controller, Learner):
+                raise BadInput(f"controller '{self.controller}' takes no checkpoint: leave --checkpoint out")
+            made_for = self.contents["spaces"]
+            if made_for != spaces_of(task):
+                raise BadInput(f"{self.checkpoint}: made for {made_for}, not {spaces_of(task)}: set the task as it was")
+            controller.set_policy(self.contents["policy"])
+        return controller
+
+    def resolved(self) -> dict[str, dict[str, Any]]:
+        """Every section with its defaults filled in."""
+        sections = {}
+        for name in SECTIONS:
+            where = f"{name} settings"
+            sections[name] = plain(asdict(fill(self.settings_class(name), self.section(name), where)))
+        return sections
+
+
+def plain(value: Any) -> Any:
+    """Tuples as lists, as YAML and JSON have them."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def spaces_of(task: Task) -> str:
+    """What a policy was made for, as text to compare and to show."""
+
+    def text(space) -> str:
+        bounds = f" {space.low.flat[0]:g}..{space.high.flat[0]:g}" if hasattr(space, "low") else ""
+        sizes = getattr(space, "n", None) or (space.nvec.tolist() if hasattr(space, "nvec") else list(space.shape))
+        return f"{type(space).__name__} {sizes}{bounds}"
+
+    return f"observations {text(task.observation_space)}, actions {text(task.action_space)}"
+
+
+def make_plan(
+    task: str,
+    controller: str,
+    preset: str | None = None,
+    checkpoint: str | Path | None = None,
+    assignments: dict[str, Any] | None = None,
+    shipped: bool = False,
+) -> Plan:
+    """Puts a plan together; BadInput where something named is not there or does not fit.
+
+    Args:
+        preset: a name (`article`: `config/<task>/<controller>-article.yaml`) or a YAML file.
+        checkpoint: a file or a training folder to act by.
+        assignments: settings by `section.key`, or by `key` alone where one section has it.
+        shipped: act by the policy that ships for this pair, if one does and no checkpoint is named.
+    """
+    plan = Plan(task, controller)
+    task_class(task), controller_class(controller)  # unknown names are told before anything else
+    folder = share() / "config" / task
+    default = folder / f"{controller}.yaml"
+    if default.is_file():
+        _merge(plan, read_yaml(default), default)
+    if preset:
+        path = Path(preset) if Path(preset).suffix else folder / f"{controller}-{preset}.yaml"
+        if not path.is_file():
+            known = [p.stem.removeprefix(f"{controller}-") for p in folder.glob(f"{controller}-*.yaml")]
+            hint = nearest(preset, known) if known else "it has none"
+            raise BadInput(f"{controller} on {task} has no preset '{preset}', {hint} (or name a YAML file)")
+        _merge(plan, read_yaml(path), path)
+    ours = share() / "policies" / task / f"{controller}.pt"
+    if checkpoint:
+        _take_checkpoint(plan, locate_checkpoint(checkpoint))
+    elif shipped and ours.is_file() and not preset:
+        _take_checkpoint(plan, ours)
+    for key, value in (assignments or {}).items():
+        section, name = _find(plan, key)
+        plan.section(section)[name] = value
+    plan.resolved()  # every key and type is checked here, before anything starts
+    return plan
+
+
+def _merge(plan: Plan, values: dict[str, Any], where: Path) -> None:
+    for section, settings in values.items():
+        if section not in SECTIONS:
+            raise BadInput(f"{where}: unknown section '{section}', {nearest(section, SECTIONS)}")
+        fill(plan.settings_class(section), settings or {}, f"{where}: {section}")
+        plan.section(section).update(settings or {})
+
+
+def _take_checkpoint(plan: Plan, path: Path) -> None:
+    contents = load(path)
+    for kind, mine in (("task", plan.task), ("controller", plan.controller)):
+        if contents.get(kind) != mine:
+            raise BadInput(f"{path}: made for {kind} '{contents.get(kind)}', not '{mine}': name a checkpoint of {mine}")
+    plan.checkpoint, plan.contents = path, contents
+    plan.task_settings, plan.controller_settings = dict(contents["task_settings"]), dict(contents["controller_settings"])
+
+
+def _find(plan: Plan, key: str) -> tuple[str, str]:
+    """The section and name that a key of --set means."""
+    names = {section: [f.name for f in fields(plan.settings_class(section))] for section in SECTIONS}
+    section, dot, name = key.partition(".")
+    if dot and section in SECTIONS:
+        if name not in names[section]:
+            raise BadInput(f"--set {key}: {section} has no setting '{name}', {nearest(name, names[section])}")
+        return section, name
+    having = [section for section in SECTIONS if key in names[section]]
+    if not having:
+        raise BadInput(f"--set {key}: unknown setting, {nearest(key, sum(names.values(), []))}")
+    if len(having) > 1:
+        raise BadInput(f"--set {key}: {' and '.join(having)} both have it: write {having[0]}.{key}")
+    return having[0], key
+
+
+def describe(plan: Plan) -> str:
+    """The plan's settings as YAML, as `settings.yaml` keeps them."""
+    return yaml.safe_dump({"task": plan.task, "controller": plan.controller, "settings": plan.resolved()}, sort_keys=False)

@@ -1,0 +1,251 @@
+"""benchmark_node: starts episodes, judges them by what is on the topics, stores them, and ends when all are done.
+
+It judges our world, the real STDR and a real robot alike: whoever offers the Reset service and the sensors. An episode in
+which something failed (the world fell silent, the driver was replaced) is started again from its seed; none is stored
+twice, and when this node itself is killed and started again it goes on with the run it was at.
+"""
+
+import json
+import threading
+import time
+
+import numpy as np
+import rospy
+from std_msgs.msg import String
+
+from control_bench.bench.episode import Episode, Run, episode_seed, summary
+from control_bench.bench.store import Store
+from control_bench.bench.table import print_table
+from control_bench.env import episode_rngs
+from control_bench.errors import BadInput
+from control_bench.msg import Episode as EpisodeMessage
+from control_bench.msg import Reward
+from control_bench.ros.collector import Collector
+from control_bench.ros.controller_node import ANNOUNCEMENT, REWARD
+from control_bench.ros.drivebot_topics import COMMAND, CommandMessage, DrivebotTopics, command_of
+from control_bench.ros.drivebot_view import EpisodeView
+from control_bench.ros.drivebot_world import QUEUE
+from control_bench.ros.judge import Judge
+from control_bench.ros.node import read_parameters, run_node
+from control_bench.ros.parameters import BenchmarkParameters, plan_of
+from control_bench.srv import Reset
+
+RESET = "world_node/reset"
+PROGRESS_PERIOD = 2.0
+"""Seconds of wall time between two lines of progress."""
+
+
+class Course:
+    """One robot's topics, driver and judge."""
+
+    def __init__(self, name: str, plan, clock: str, wake: threading.Condition) -> None:
+        self.name, self.clock, self._wake = name, clock, wake
+        self.judge = Judge(plan.make_task())
+        self.view = EpisodeView(name)
+        self.driver: dict | None = None
+        self.heard = time.monotonic()
+        self.finished: Episode | None = None
+        self.replaced = False
+        self._first_stamp = 0
+        self._lock = threading.RLock()
+        self._commands: list[np.ndarray] = []
+        self._moment: tuple[int, dict] | None = None
+        self._step = round(self.judge.task.step_duration * 1e9)
+        topics = DrivebotTopics(self.judge.task.robot, name)
+        self._topics = topics
+        self._collector = Collector(topics.types)
+        self._reward = rospy.Publisher(f"{name}/{REWARD}", Reward, queue_size=QUEUE, tcp_nodelay=True)
+        rospy.Subscriber(f"{name}/{ANNOUNCEMENT}", String, self._announce, queue_size=QUEUE)
+        rospy.Subscriber(f"{name}/{COMMAND}", CommandMessage, self._command, queue_size=QUEUE, tcp_nodelay=True)
+        for topic, kind in topics.types.items():
+            rospy.Subscriber(
+                f"{name}/{topic}", kind, lambda m, t=topic: self._sense(t, m), queue_size=QUEUE, tcp_nodelay=True
+            )
+
+    def begin(self, number: int, seed: int, reset) -> None:
+        """Starts an episode: has the world put the robot at its start; BadInput if it can't be put there."""
+        start = self.judge.task.start(episode_rngs(seed)[0])
+        with self._lock:
+            self._commands.clear()
+            self._moment, self.finished, self.replaced = None, None, False
+            self.judge.playing = False
+        # The sensors may come before the answer does: they wait for the lock, and are judged once the stamp is known.
+        with self._lock:
+            answer = reset(self.name, seed, start.tolist())
+            if not answer.success:
+                raise BadInput(f"{self.name}: {answer.message}")
+            self._first_stamp = answer.stamp.to_nsec()
+            self.judge.begin(number, seed)
+            self.view.begin(number)
+            self.heard = time.monotonic()
+
+    def _announce(self, message: String) -> None:
+        with self._wake:
+            self.replaced = self.driver is not None
+            self.driver = json.loads(message.data)
+            self._wake.notify_all()
+
+    def _command(self, message) -> None:
+        with self._lock:
+            if self.judge.playing:
+                self._commands.append(command_of(message))
+                self._judge()
+
+    def _sense(self, topic: str, message) -> None:
+        with self._lock:
+            self.heard = time.monotonic()
+            messages = self._collector.add(topic, message.header.stamp.to_nsec(), message)
+            if messages is not None:
+                self._moment = (self._collector.stamp, self._topics.readings(messages))
+                self._judge()
+
+    def _judge(self) -> None:
+        """Judges the moment where all that it needs has come."""
+        if self._moment is None or not self.judge.playing:
+            return
+        stamp, readings = self._moment
+        if stamp < self._first_stamp:
+            return
+        first = self.judge.is_first
+        if self.clock == "realtime":
+            if not first and stamp < self._judged + self._step - self._step // 4:
+                return  # sensors come more often than steps
+            command = self._commands[-1] if self._commands else np.zeros(3)
+            self._commands = self._commands[-1:]
+        elif first:
+            command = None
+        elif self._commands:
+            command = self._commands.pop(0)
+        else:
+            return
+        self._moment, self._judged = None, stamp
+        message = self.judge.judge(readings, command, rospy.Time(nsecs=stamp))
+        ended = message.terminated or message.truncated
+        if ended:
+            self.finished = self.judge.episode()
+        self._reward.publish(message)
+        self.view.step(readings["pose"][0], command, message)
+        if ended:
+            with self._wake:
+                self._wake.notify_all()
+
+
+class Benchmark:
+    """Hands the run's episodes to the robots, until all are done."""
+
+    def __init__(self, parameters: BenchmarkParameters) -> None:
+        self._parameters = parameters
+        plan = plan_of(parameters, shipped=not parameters.learn)
+        self._wake = threading.Condition()
+        self._store = Store(parameters.store) if parameters.store else None
+        self._courses = [Course(f"robot{i}", plan, parameters.clock, self._wake) for i in range(parameters.robots)]
+        self._ended = rospy.Publisher("~episode", EpisodeMessage, queue_size=QUEUE, latch=True)
+        self._run = self._take_up(plan.resolved())
+        self._done = self._store.numbers(self._run) if self._store else set()
+        self._playing: dict[int, int] = {}
+        self._episodes: list[Episode] = []
+        self._told = 0.0
+        self._service = None
+
+    def _take_up(self, settings: dict) -> Run:
+        """The run: the one that this node was at before it was killed, or a new one."""
+        p = self._parameters
+        run = Run(
+            p.task, p.controller, p.seed, p.clock, p.learn, p.label, settings["task"], settings["controller"], id=p.run_id or ""
+        )
+        if self._store:
+            self._store.add_run(run)
+            rospy.set_param("~run_id", run.id)
+            if p.run_id:
+                rospy.loginfo("goes on with run %s: %d episodes are stored", run.id, self._store.count(run))
+        return run
+
+    def _reset(self, *arguments):
+        try:
+            if self._service is None:
+                rospy.wait_for_service(RESET, timeout=self._parameters.timeout)
+                self._service = rospy.ServiceProxy(RESET, Reset)
+            return self._service(*arguments)
+        except (rospy.ROSException, rospy.ServiceException) as error:
+            self._service = None
+            raise ConnectionError(str(error)) from None
+
+    def _next(self) -> int | None:
+        """The number of the next episode that is neither stored nor being driven."""
+        number = 0
+        while number in self._done or number in self._playing.values():
+            number += 1
+        limit = self._parameters.episodes
+        return number if not limit or number < limit else None
+
+    def spin(self) -> None:
+        """Until all episodes are done."""
+        while not rospy.is_shutdown():
+            with self._wake:
+                busy = any(course.finished or course.replaced for course in self._courses)
+                if not busy:
+                    self._wake.wait(0.25)
+            for index, course in enumerate(self._courses):
+                self._tend(index, course)
+            self._tell()
+            if not self._playing and self._next() is None:
+                break
+        self._tell(last=True)
+
+    def _tend(self, index: int, course: Course) -> None:
+        """Stores what a course has finished, starts what it should drive, and starts again what has failed."""
+        if course.finished is not None and index in self._playing:
+            self._keep(course.finished, course)
+            self._done.add(self._playing.pop(index))
+            course.finished = None
+        if index in self._playing:
+            silent = time.monotonic() - course.heard
+            if course.replaced:
+                rospy.logwarn("%s has a new controller: episode %d starts again", course.name, self._playing.pop(index))
+            elif silent > self._parameters.timeout:
+                rospy.logwarn(
+                    "no sensors of %s for %.0f s: episode %d starts again", course.name, silent, self._playing.pop(index)
+                )
+        number = self._next()
+        if index in self._playing or number is None or course.driver is None:
+            return
+        try:
+            course.begin(number, episode_seed(self._parameters.seed, number), self._reset)
+            self._playing[index] = number
+        except ConnectionError as error:
+            rospy.logwarn_throttle(10.0, f"the world can't be reached ({error}): waiting for {RESET}")
+            course.heard = time.monotonic()
+
+    def _keep(self, episode: Episode, course: Course) -> None:
+        if self._store:
+            self._store.add_episode(self._run, episode)
+        self._episodes.append(episode)
+        message = EpisodeMessage(
+            run=self._run.id, task=self._run.task, controller=self._run.controller, episode=episode.index,
+            seed=episode.seed, outcome=episode.outcome, reward=episode.reward, steps=episode.steps, seconds=episode.seconds,
+        )  # fmt: skip
+        message.header.stamp = rospy.Time.now()
+        self._ended.publish(message)
+
+    def _tell(self, last: bool = False) -> None:
+        if not last and time.monotonic() - self._told < PROGRESS_PERIOD or not self._episodes:
+            return
+        self._told = time.monotonic()
+        rewards = [episode.reward for episode in self._episodes]
+        of = f" of {self._parameters.episodes}" if self._parameters.episodes else ""
+        print(
+            f"{self._run.controller}: {len(self._done)}{of} episodes, mean reward {np.mean(rewards):.1f}, "
+            f"last {rewards[-1]:.0f}",
+            flush=True,
+        )
+        if last:
+            print_table([summary(self._run, self._episodes)])
+
+
+def _main() -> None:
+    Benchmark(read_parameters(BenchmarkParameters)).spin()
+
+
+def main() -> None:
+    """The executable."""
+    run_node("benchmark_node", _main)

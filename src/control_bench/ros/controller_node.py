@@ -1,0 +1,233 @@
+"""controller_node: runs a controller, learning or not, in a robot's namespace.
+
+In lockstep it answers every moment's sensors and judgement with one command; in real time it takes the newest sensors,
+once a step, with or without anybody judging. What it does with them is `Actor`'s, the same as in-process.
+"""
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import rospy
+from std_msgs.msg import String
+
+from control_bench.controllers.actor import Actor
+from control_bench.controllers.base import Learner
+from control_bench.errors import BadInput
+from control_bench.learning.checkpoint import load, save
+from control_bench.msg import Reward
+from control_bench.plan import spaces_of
+from control_bench.ros.collector import Collector
+from control_bench.ros.drivebot_topics import COMMAND, CommandMessage, DrivebotTopics, command_message
+from control_bench.ros.drivebot_world import QUEUE
+from control_bench.ros.node import read_parameters, run_node
+from control_bench.ros.parameters import ControllerParameters, plan_of
+
+ANNOUNCEMENT = "controller"
+"""Latched: who drives, for the benchmark's record; a new one in mid-episode tells that the driver was replaced."""
+REWARD = "reward"
+
+
+class ControllerNode:
+    """What both clocks share: the actor, the topics, and what a learner saves."""
+
+    def __init__(self, parameters: ControllerParameters) -> None:
+        plan = plan_of(parameters, shipped=not parameters.learn)
+        self.task = plan.make_task()
+        controller = plan.make_controller(self.task, parameters.seed)
+        self.actor = Actor(controller, parameters.learn)
+        settings = plan.resolved()
+        self._about = {
+            "task": plan.task, "controller": plan.controller, "seed": parameters.seed, "spaces": spaces_of(self.task),
+            "task_settings": settings["task"], "controller_settings": settings["controller"],
+        }  # fmt: skip
+        self._saved = Path(parameters.out) / "last.pt" if parameters.out and parameters.learn else None
+        self._take_up()
+        self.name = rospy.get_namespace().strip("/") or "robot0"
+        self.lock = threading.RLock()
+        self._topics = DrivebotTopics(self.task.robot, self.name)
+        self._needed = self._topics.topics(self.task.observed)
+        self._collector = Collector(self._needed)
+        self.heard = time.monotonic()
+        self.silent_after = parameters.sensor_timeout
+        self._command = rospy.Publisher(COMMAND, CommandMessage, queue_size=QUEUE, tcp_nodelay=True)
+        self._announcement = rospy.Publisher(ANNOUNCEMENT, String, queue_size=1, latch=True)
+        self._announcement.publish(json.dumps(self._about | {"started": time.time(), "learning": parameters.learn}))
+        self._double = False
+
+    def subscribe(self) -> None:
+        """Starts to hear sensors and judgements; the last thing that a node does before it spins."""
+        for topic in self._needed:
+            rospy.Subscriber(
+                topic, self._topics.types[topic], lambda m, t=topic: self._sense(t, m), queue_size=QUEUE, tcp_nodelay=True
+            )
+        rospy.Subscriber(REWARD, Reward, self._judge, queue_size=QUEUE, tcp_nodelay=True)
+
+    def _take_up(self) -> None:
+        if self._saved is None or not self._saved.is_file():
+            return
+        contents = load(self._saved)
+        if any(contents.get(key) != self._about[key] for key in ("task", "controller", "spaces", "controller_settings")):
+            raise BadInput(f"{self._saved}: learned with other settings: give another out, or the same settings")
+        self.actor.controller.set_state(contents["training"]["learner"])
+        rospy.loginfo("goes on from %s", self._saved)
+
+    def save(self) -> None:
+        """Keeps what was learned so far, if it is to be kept."""
+        if self._saved is not None and isinstance(self.actor.controller, Learner):
+            learner = self.actor.controller
+            about = self._about | {"policy": learner.get_policy(), "training": {"learner": learner.get_state()}}
+            save(self._saved, about)
+
+    def _sense(self, topic: str, message) -> None:
+        with self.lock:
+            self.heard = time.monotonic()
+            messages = self._collector.add(topic, message.header.stamp.to_nsec(), message)
+            if messages is not None:
+                self.sensed(self._collector.stamp, self._topics.readings(messages))
+
+    def _judge(self, message: Reward) -> None:
+        with self.lock:
+            self.judged(message)
+
+    def sensed(self, stamp: int, readings: dict[str, np.ndarray]) -> None:
+        """All sensors of a moment have come; under the lock."""
+        raise NotImplementedError
+
+    def judged(self, message: Reward) -> None:
+        """A judgement has come; under the lock."""
+        raise NotImplementedError
+
+    def observe(self, readings, first: bool) -> np.ndarray:
+        return self.task.observe(readings, np.array([first]))[0]
+
+    def send(self, action) -> None:
+        self._command.publish(command_message(self.task.command(np.asarray(action)[None])[0]))
+
+    def check_alone(self) -> None:
+        """Says so, once, when another node commands the same robot: two drivers are never meant."""
+        others = [node for node in _publishers(self._command.resolved_name) if node != rospy.get_name()]
+        if others and not self._double:
+            rospy.logerr("%s is also sent by %s: end one of the two", self._command.resolved_name, ", ".join(others))
+        self._double = bool(others)
+
+
+def _publishers(topic: str) -> list[str]:
+    try:
+        published, _, _ = rospy.get_master().getSystemState()[2]
+    except OSError:
+        return []
+    return next((nodes for name, nodes in published if name == topic), [])
+
+
+class LockstepController(ControllerNode):
+    """One command for every moment that was sensed and judged, unless the judgement ended the episode."""
+
+    def __init__(self, parameters: ControllerParameters) -> None:
+        super().__init__(parameters)
+        self._readings: tuple[int, dict] | None = None
+        self._judgement: Reward | None = None
+        self._answered = -1
+        self.subscribe()
+
+    def sensed(self, stamp: int, readings) -> None:
+        self._readings = (stamp, readings)
+        self._answer()
+
+    def judged(self, message: Reward) -> None:
+        self._judgement = message
+        self._answer()
+
+    def _answer(self) -> None:
+        if self._readings is None or self._judgement is None:
+            return
+        (stamp, readings), judgement = self._readings, self._judgement
+        if stamp != judgement.header.stamp.to_nsec() or stamp <= self._answered:
+            return
+        self._answered = stamp
+        observation = self.observe(readings, judgement.step == 0)
+        if judgement.step == 0:
+            action = self.actor.begin(observation, judgement.seed)
+        else:
+            action = self.actor.step(observation, judgement.reward, judgement.terminated, judgement.truncated)
+        if action is None:
+            self.save()
+        else:
+            self.send(action)
+
+    def spin(self) -> None:
+        silent = False
+        while not rospy.is_shutdown():
+            time.sleep(0.5)
+            self.check_alone()
+            quiet = time.monotonic() - self.heard
+            if quiet > self.silent_after and not silent:
+                rospy.logwarn("no sensors for %.0f s: waiting for the world", quiet)
+            silent = quiet > self.silent_after
+
+
+class RealtimeController(ControllerNode):
+    """Acts once a step on the newest sensors; judgements, where there are any, tell of episodes and rewards."""
+
+    def __init__(self, parameters: ControllerParameters) -> None:
+        super().__init__(parameters)
+        self._readings: dict | None = None
+        self._judgements: list[Reward] = []
+        self._playing = False
+        self._silent = False
+        self.subscribe()
+        self._timer = rospy.Timer(rospy.Duration(self.task.step_duration), self._tick)
+
+    def sensed(self, stamp: int, readings) -> None:
+        self._readings = readings
+
+    def judged(self, message: Reward) -> None:
+        self._judgements.append(message)
+
+    def _tick(self, event) -> None:
+        with self.lock:
+            if self._readings is None or self._stop_when_silent():
+                return
+            judgements, self._judgements = self._judgements, []
+            begun = [j for j in judgements if j.step == 0]
+            ended = [j for j in judgements if j.terminated or j.truncated]
+            first = not self._playing or bool(begun)
+            observation = self.observe(self._readings, first)
+            if self._playing and (begun or ended) and self.actor.learning and ended:
+                self.actor.step(observation, ended[-1].reward, ended[-1].terminated, ended[-1].truncated)
+                self.save()
+            if first:
+                action = self.actor.begin(observation, begun[-1].seed if begun else 0)
+            else:
+                action = self.actor.step(observation, sum(j.reward for j in judgements), False, False)
+            self._playing = True
+            self.send(action)
+
+    def _stop_when_silent(self) -> bool:
+        quiet = time.monotonic() - self.heard
+        silent = quiet > self.silent_after
+        if silent and not self._silent:
+            rospy.logwarn("no sensors for %.1f s: stopping the robot until they come again", quiet)
+            self._command.publish(CommandMessage())
+            self._playing = False
+        self._silent = silent
+        return silent
+
+    def spin(self) -> None:
+        while not rospy.is_shutdown():
+            time.sleep(0.5)
+            self.check_alone()
+
+
+def _main() -> None:
+    parameters = read_parameters(ControllerParameters)
+    node = (LockstepController if parameters.clock == "lockstep" else RealtimeController)(parameters)
+    node.spin()
+    node.save()
+
+
+def main() -> None:
+    """The executable."""
+    run_node("controller_node", _main)

@@ -1,0 +1,118 @@
+"""drivebot on topics: which topic carries which reading, and the command. Names, types and frames are STDR's."""
+
+import math
+from typing import Any
+
+import numpy as np
+import rospy
+from geometry_msgs.msg import Quaternion, TransformStamped, Twist
+from nav_msgs.msg import Odometry
+from sensor_msgs.msg import LaserScan, Range
+
+from control_bench.worlds.base import Readings
+from control_bench.worlds.geometry import laser_angles
+from control_bench.worlds.robot import Pose, Robot
+
+COMMAND, CommandMessage = "cmd_vel", Twist
+ODOMETRY = "odom"
+MAP_FRAME = "map_static"
+
+
+def yaw_quaternion(yaw: float) -> Quaternion:
+    return Quaternion(0.0, 0.0, math.sin(yaw / 2.0), math.cos(yaw / 2.0))
+
+
+def transform(parent: str, child: str, pose: Pose, stamp: rospy.Time) -> TransformStamped:
+    """A pose in the plane as a transform."""
+    message = TransformStamped()
+    message.header.stamp, message.header.frame_id, message.child_frame_id = stamp, parent, child
+    message.transform.translation.x, message.transform.translation.y = pose.x, pose.y
+    message.transform.rotation = yaw_quaternion(pose.theta)
+    return message
+
+
+class DrivebotTopics:
+    """The topics of one robot, relative to its namespace, which is also what its frames begin with."""
+
+    def __init__(self, robot: Robot, name: str) -> None:
+        self.robot, self.name = robot, name
+        self.sonars = [sonar.frame_id for sonar in robot.sonars]
+        self.types: dict[str, type] = {
+            **dict.fromkeys(self.sonars, Range),
+            **{laser.frame_id: LaserScan for laser in robot.lasers},
+            ODOMETRY: Odometry,
+        }
+
+    def topics(self, readings: tuple[str, ...]) -> list[str]:
+        """The topics that carry some readings."""
+        names = {"sonar": self.sonars, "pose": [ODOMETRY], "velocity": [ODOMETRY]}
+        return list(dict.fromkeys(topic for reading in readings for topic in names.get(reading, [reading])))
+
+    def messages(self, readings: Readings, row: int, stamp: rospy.Time) -> dict[str, Any]:
+        """A row's readings as messages by topic."""
+        messages: dict[str, Any] = {
+            sonar.frame_id: self._range(sonar, float(readings["sonar"][row, i]), stamp)
+            for i, sonar in enumerate(self.robot.sonars)
+        }
+        for laser in self.robot.lasers:
+            messages[laser.frame_id] = self._scan(laser, readings[laser.frame_id][row], stamp)
+        messages[ODOMETRY] = self._odometry(readings["pose"][row], readings["velocity"][row], stamp)
+        return messages
+
+    def _range(self, sonar, distance: float, stamp: rospy.Time) -> Range:
+        message = Range(radiation_type=Range.ULTRASOUND, field_of_view=sonar.cone_angle, range=distance)
+        message.min_range, message.max_range = sonar.min_range, sonar.max_range
+        message.header.stamp, message.header.frame_id = stamp, f"{self.name}_{sonar.frame_id}"
+        return message
+
+    def _scan(self, laser, ranges: np.ndarray, stamp: rospy.Time) -> LaserScan:
+        angles = laser_angles(laser)
+        message = LaserScan(angle_min=laser.min_angle, angle_max=laser.max_angle, ranges=ranges.tolist())
+        message.angle_increment = float(angles[1] - angles[0]) if len(angles) > 1 else 0.0
+        message.range_min, message.range_max = laser.min_range, laser.max_range
+        message.header.stamp, message.header.frame_id = stamp, f"{self.name}_{laser.frame_id}"
+        return message
+
+    def _odometry(self, pose: np.ndarray, velocity: np.ndarray, stamp: rospy.Time) -> Odometry:
+        message = Odometry(child_frame_id=self.name)
+        message.header.stamp, message.header.frame_id = stamp, MAP_FRAME
+        message.pose.pose.position.x, message.pose.pose.position.y = float(pose[0]), float(pose[1])
+        message.pose.pose.orientation = yaw_quaternion(float(pose[2]))
+        message.twist.twist.linear.x, message.twist.twist.linear.y = float(velocity[0]), float(velocity[1])
+        message.twist.twist.angular.z = float(velocity[2])
+        return message
+
+    def readings(self, messages: dict[str, Any]) -> Readings:
+        """Readings of one row from messages by topic: the inverse of `messages`, but for headings' whole turns."""
+        readings: Readings = {}
+        if self.sonars and self.sonars[0] in messages:
+            readings["sonar"] = np.array([[messages[name].range for name in self.sonars]], dtype=np.float32)
+        if ODOMETRY in messages:
+            pose, twist = messages[ODOMETRY].pose.pose, messages[ODOMETRY].twist.twist
+            yaw = 2.0 * math.atan2(pose.orientation.z, pose.orientation.w)
+            readings["pose"] = np.array([[pose.position.x, pose.position.y, yaw]])
+            readings["velocity"] = np.array([[twist.linear.x, twist.linear.y, twist.angular.z]])
+        for laser in self.robot.lasers:
+            if laser.frame_id in messages:
+                readings[laser.frame_id] = np.array([messages[laser.frame_id].ranges], dtype=np.float32)
+        return readings
+
+    def transforms(self, pose: np.ndarray, stamp: rospy.Time) -> list[TransformStamped]:
+        """Where the robot is on the map, and its sensors on it."""
+        mounts = [*self.robot.sonars, *self.robot.lasers, *self.robot.rfid_readers]
+        return [
+            transform(MAP_FRAME, self.name, Pose(*map(float, pose)), stamp),
+            *(transform(self.name, f"{self.name}_{one.frame_id}", one.pose, stamp) for one in mounts),
+        ]
+
+
+def command_message(command: np.ndarray) -> Twist:
+    """A velocity (ux, uy, w) as a Twist."""
+    message = Twist()
+    message.linear.x, message.linear.y, message.angular.z = (float(value) for value in command)
+    return message
+
+
+def command_of(message: Twist) -> np.ndarray:
+    """A Twist as a velocity (ux, uy, w)."""
+    return np.array([message.linear.x, message.linear.y, message.angular.z])

@@ -1,0 +1,56 @@
+"""What every node of ours does: starts, ends with a clear line, and notices when the master is gone."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import rosgraph
+import rospy
+
+from control_bench.errors import BadInput
+from control_bench.settings import fill
+
+MASTER_CHECKS = 3
+MASTER_PERIOD = 1.0
+"""A node ends when the master did not answer so many times running, so many seconds (of wall time) apart."""
+
+
+def run_node(name: str, main: Callable[[], int | None]) -> None:
+    """Starts a node, runs `main`, and exits: 0 when done, 2 with one line for bad input, 1 when the master is gone."""
+    rospy.init_node(name)
+    threading.Thread(target=_watch_master, daemon=True).start()
+    try:
+        status = main() or 0
+    except BadInput as error:
+        rospy.logfatal("%s: %s", rospy.get_name(), " ".join(str(error).split()))
+        status = 2
+    except (rospy.ROSInterruptException, KeyboardInterrupt):
+        status = 0
+    rospy.signal_shutdown("done")
+    sys.stdout.flush()
+    sys.exit(status)
+
+
+def _watch_master() -> None:
+    master, failures = rosgraph.Master(rospy.get_name()), 0
+    while not rospy.is_shutdown():
+        try:
+            master.getPid()
+            failures = 0
+        except OSError:
+            failures += 1
+        if failures == MASTER_CHECKS:
+            rospy.logfatal("%s: the ROS master at %s is gone: ending", rospy.get_name(), rosgraph.get_master_uri())
+            sys.stderr.flush()
+            os._exit(1)  # what is stored is stored; a clean shutdown would wait for the master's answer
+        time.sleep(MASTER_PERIOD)
+
+
+def read_parameters(cls: type):
+    """The node's private parameters as a settings dataclass; BadInput for an unknown or ill-typed one."""
+    values = rospy.get_param("~", {})
+    # roslaunch has no way to leave a parameter out: an empty text stands for the default.
+    given = {name: value for name, value in values.items() if value != ""}
+    return fill(cls, given, f"parameters of {rospy.get_name()}")

@@ -1,0 +1,143 @@
+"""The world in lockstep: sensors of one moment, one judgement and one command, then the next moment.
+
+It publishes `/clock`; simulated time never goes back, not even when the node is killed and started again.
+"""
+
+import threading
+import time
+
+import numpy as np
+import rospy
+from rosgraph_msgs.msg import Clock
+
+from control_bench.env import episode_rngs
+from control_bench.errors import BadInput
+from control_bench.msg import Reward
+from control_bench.ros.drivebot_world import QUEUE, Frames, MapTopics, RobotTopics
+from control_bench.ros.lockstep import Lockstep
+from control_bench.ros.parameters import WorldParameters
+from control_bench.srv import Reset, ResetResponse
+from control_bench.tasks.drivebot import Drivebot
+
+HEARTBEAT = 0.5
+"""Seconds of wall time after which the sensors of a moment are sent again to those who may have missed them."""
+COMPLAINT = 2.0
+"""Seconds of wall time after which the world says who it waits for."""
+CLOCK_MARGIN = 3600.0
+"""Seconds of simulated time that may pass before the clock's floor is noted again."""
+
+
+class LockstepWorld:
+    """Runs the embedded world, one row a robot."""
+
+    def __init__(self, task: Drivebot, parameters: WorldParameters) -> None:
+        self._task, self._world = task, task.make_world()
+        self._step = round(task.step_duration * 1e9)
+        self._lock = threading.RLock()
+        self._clock = rospy.Publisher("/clock", Clock, queue_size=QUEUE, tcp_nodelay=True)
+        self._state = Lockstep(parameters.robots, round(parameters.clock_start * 1e9) // self._step * self._step)
+        self._floor = 0.0
+        self._raise_floor()
+        self._readings = None
+        self._published = time.monotonic()
+        self._complained = False
+        self._map, self._frames = MapTopics(task.grid), Frames()
+        self._robots, self._subscribers = [], []
+        for i in range(parameters.robots):
+            name = f"robot{i}"
+            self._robots.append(RobotTopics(task.robot, name, lambda command, i=i: self._command(i, command)))
+            self._subscribers.append(
+                rospy.Subscriber(f"{name}/reward", Reward, lambda m, i=i: self._judge(i, m), queue_size=QUEUE, tcp_nodelay=True)
+            )
+        self._service = rospy.Service("~reset", Reset, self._reset)
+
+    def _raise_floor(self) -> None:
+        """Notes a time that the clock has not passed, for the node that may be started in this one's place."""
+        now = self._state.stamp * 1e-9
+        if now + CLOCK_MARGIN / 2 > self._floor:
+            self._floor = now + CLOCK_MARGIN
+            rospy.set_param("~clock_start", self._floor)
+
+    def _reset(self, request) -> ResetResponse:
+        names = [f"robot{i}" for i in range(len(self._robots))]
+        if request.robot not in names:
+            return ResetResponse(False, f"there is no {request.robot}, only {', '.join(names)}", rospy.Time())
+        robot, start = names.index(request.robot), np.array(request.start)
+        reason = self._world.why_not(start) if start.shape == (3,) else "it should be x, y and theta"
+        if reason:
+            return ResetResponse(False, f"{request.robot} can't start at {start.tolist()}: {reason}", rospy.Time())
+        with self._lock:
+            self._state.reset(robot, start, request.seed)
+            stamp = self._state.stamp + self._step
+            self._move_on()
+        return ResetResponse(True, "", rospy.Time(nsecs=stamp))
+
+    def _judge(self, robot: int, message: Reward) -> None:
+        with self._lock:
+            self._state.judge(robot, message.header.stamp.to_nsec(), message.terminated or message.truncated)
+            self._move_on()
+
+    def _command(self, robot: int, command: np.ndarray | None) -> None:
+        with self._lock:
+            # A command that is not finite is answered by standing still: the step must go on.
+            self._state.command(robot, np.zeros(3) if command is None else command)
+            self._move_on()
+
+    def _move_on(self) -> None:
+        if not self._state.ready():
+            return
+        starts, commands = self._state.move_on(self._step)
+        for robot, (start, seed) in starts.items():
+            self._world.reset(np.array([robot]), start[None], [episode_rngs(seed)[1]])
+        velocities, active = np.zeros((len(self._robots), 3)), np.zeros(len(self._robots), dtype=bool)
+        for robot, command in commands.items():
+            velocities[robot], active[robot] = command, True
+        self._world.step(velocities, active)
+        self._readings = self._world.read()
+        self._raise_floor()
+        self._publish()
+
+    def _publish(self) -> None:
+        stamp = rospy.Time(nsecs=self._state.stamp)
+        self._clock.publish(Clock(stamp))
+        for row, robot in enumerate(self._robots):
+            robot.publish(self._readings, row, stamp)
+        transforms = self._map.transforms(stamp)
+        for row, robot in enumerate(self._robots):
+            transforms += robot.topics.transforms(self._readings["pose"][row], stamp)
+        self._frames.publish(transforms)
+        self._published = time.monotonic()
+        self._complained = False
+
+    def spin(self) -> None:
+        """Sends what may have been missed again, and says who is waited for, until the node is ended."""
+        last_sent = time.monotonic()
+        while not rospy.is_shutdown():
+            time.sleep(HEARTBEAT / 5)
+            with self._lock:
+                silent = time.monotonic() - self._published
+                if silent < HEARTBEAT or time.monotonic() - last_sent < HEARTBEAT:
+                    continue
+                last_sent = time.monotonic()
+                complained, published = self._complained, self._published
+                if self._readings is None:
+                    self._clock.publish(Clock(rospy.Time(nsecs=self._state.stamp)))
+                    continue
+                self._publish()
+                self._complained, self._published = complained, published
+                self._complain(silent)
+
+    def _complain(self, silent: float) -> None:
+        if self._complained or silent < COMPLAINT:
+            return
+        self._complained = True
+        for what, robots in self._state.owing().items():
+            for robot in robots:
+                node = "benchmark_node" if what == "judgement" else "controller_node"
+                rospy.logwarn("no %s for robot%d for %.0f s: waiting for its %s", what, robot, silent, node)
+
+
+def main(task: Drivebot, parameters: WorldParameters) -> None:
+    if not rospy.get_param("/use_sim_time", False):
+        raise BadInput("clock: lockstep needs /use_sim_time: set it to true before any node starts, as our launch files do")
+    LockstepWorld(task, parameters).spin()
