@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -87,14 +88,19 @@ def name_panel(axes: Axes, name: str, remark: str = "", width: int = 36) -> None
     axes.set_title(text, loc="left", fontsize=LABEL, color=INK)
 
 
-def count_along(axes: Axes) -> None:
-    """The horizontal axis counts something: ticks at whole, round numbers."""
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+def round_ticks(axis: Axis, most: int = 6, whole: bool = False) -> None:
+    """Few ticks at round numbers; at whole ones where the axis counts something."""
+    axis.set_major_locator(MaxNLocator(nbins=most, integer=whole, steps=[1, 2, 5, 10], min_n_ticks=1))
 
 
 def headline(fig: Figure, text: str) -> None:
     """A title over all panels."""
     fig.suptitle(text, x=0.01, ha="left", fontsize=TITLE, fontweight="bold", color=INK)
+
+
+def rows_height(names: Iterable[str]) -> float:
+    """Inches that a row for each name takes, the more the more lines the name takes."""
+    return sum(0.3 + 0.16 * shown(name).count("\n") for name in names)
 
 
 def legend(fig: Figure, handles: Sequence[Artist], names: Sequence[str], below: bool = False) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from control_bench.bench import plot_style as style
 from control_bench.bench.plot_style import Look
@@ -73,14 +73,13 @@ def _curve(axes: Axes, values: np.ndarray, window: int, colour: str, dash: str |
 
 def _count_from_one(axes: Axes, longest: int) -> None:
     axes.set_xlim(0.5 - 0.01 * longest, longest + 0.5 + 0.01 * longest)
-    style.count_along(axes)
+    style.round_ticks(axes.xaxis, whole=True)
 
 
 def comparison(estimates: dict[str, dict[str, Estimate]], looks: dict[str, Look]) -> Figure:
     """Statistics side by side, a panel each, with their intervals. estimates: by statistic, then by run."""
     names = list(next(iter(estimates.values())))
-    lines = [style.shown(name) for name in names]
-    fig = style.figure(height=1.6 + _rows_height(lines))
+    fig = style.figure(height=1.6 + style.rows_height(names))
     grid = fig.subplots(1, len(estimates), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (statistic, values) in zip(grid, estimates.items(), strict=True):
         for row, name in enumerate(names):
@@ -90,9 +89,9 @@ def comparison(estimates: dict[str, dict[str, Estimate]], looks: dict[str, Look]
             axes.plot(one.value, row, marker="o", markersize=7, color=colour)
         style.dress(axes, grid="x")
         style.name_panel(axes, statistic)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
+        style.round_ticks(axes.xaxis, most=4)
         axes.margins(x=0.08)
-    grid[0].set_yticks(range(len(names)), lines)
+    grid[0].set_yticks(range(len(names)), [style.shown(name) for name in names])
     grid[0].set_ylim(len(names) - 0.5, -0.5)
     fig.get_layout_engine().set(wspace=0.05)  # or the last number of a panel runs into the first of the next
     fig.supxlabel(REWARD, fontsize=style.LABEL, color=style.INK)
@@ -100,21 +99,18 @@ def comparison(estimates: dict[str, dict[str, Estimate]], looks: dict[str, Look]
     return fig
 
 
-def _rows_height(lines: Sequence[str]) -> float:
-    """Inches for a row a run, the more the more lines its name takes."""
-    return sum(0.3 + 0.16 * line.count("\n") for line in lines)
-
-
 def decile_curves(deciles: dict[str, Estimate], looks: dict[str, Look]) -> Figure:
     """The reward that each share of the episodes stays within: what a mean hides. deciles: of (11,) numbers, by run."""
-    fig = style.figure()
+    fig = style.figure(height=max(4.2, 0.4 + style.rows_height(deciles)))
     axes = fig.subplots()
+    banded = len(deciles) <= OVERLAID  # more bands would hide one another
     for name, one in deciles.items():
         look = looks[name]
-        if one.low is not None:
+        if banded and one.low is not None:
             axes.fill_between(DECILES, one.low, one.high, color=look.colour, alpha=0.13, linewidth=0)
         axes.plot(DECILES, one.value, color=look.colour, linestyle=look.dash, linewidth=2, marker="o", markersize=4.5)
-    style.dress(axes, "Deciles of the reward, with 95 % intervals", "share of the run's episodes at or below", REWARD)
+    title = "Deciles of the reward" + (", with 95 % intervals" if banded else "")
+    style.dress(axes, title, "share of the run's episodes at or below", REWARD)
     axes.set_xticks(DECILES)
     axes.xaxis.set_major_formatter(PercentFormatter(symbol=" %"))
     style.legend(fig, [looks[name].line(marker="o", markersize=4.5) for name in deciles], list(deciles))
@@ -124,8 +120,7 @@ def decile_curves(deciles: dict[str, Estimate], looks: dict[str, Look]) -> Figur
 def outcome_shares(outcomes: dict[str, Sequence[str]]) -> Figure:
     """How the episodes of each run ended, as shares of a bar. outcomes: one an episode."""
     kinds = sorted({outcome for each in outcomes.values() for outcome in each})
-    lines = [style.shown(name) for name in outcomes]
-    fig = style.figure(height=1.3 + _rows_height(lines))
+    fig = style.figure(height=1.3 + style.rows_height(outcomes))
     axes = fig.subplots()
     for row, each in enumerate(outcomes.values()):
         counts, left = Counter(each), 0.0
@@ -139,7 +134,7 @@ def outcome_shares(outcomes: dict[str, Sequence[str]]) -> Figure:
     style.dress(axes, "How the episodes ended", "share of the run's episodes", grid="x")
     axes.xaxis.set_major_formatter(PercentFormatter(symbol=" %"))
     axes.set_xlim(0, 100)
-    axes.set_yticks(range(len(outcomes)), lines)
+    axes.set_yticks(range(len(outcomes)), [style.shown(name) for name in outcomes])
     axes.set_ylim(len(outcomes) - 0.5, -0.5)
     style.legend(fig, [Patch(color=style.fill_colour(index)) for index in range(len(kinds))], kinds)
     return fig

@@ -53,7 +53,7 @@ def _dress_course(axes: Axes, name: str, course: Course) -> None:
     style.dress(axes, x=course.along)
     style.name_panel(axes, name)
     axes.set_xlim(course.edges[0], course.edges[-1])
-    style.count_along(axes)
+    style.round_ticks(axes.xaxis, whole=True)
 
 
 def action_shares(courses: dict[str, Course], action_names: list[str]) -> Figure:
@@ -98,10 +98,12 @@ def action_components(courses: dict[str, Course]) -> Figure:
 def driven_paths(paths: dict[str, Path], looks: dict[str, style.Look]) -> Figure:
     """One episode of each run over its map, paler where it is earlier."""
     columns = 3 if len(paths) in (3, 5, 6, 9) else 4
-    fig, grid = style.panels(len(paths), height=2.9 if columns == 4 else 3.6, columns=columns)
+    letters = 100 // columns - 1
+    lines = max(style.shown(name, letters).count("\n") for name in paths)
+    fig, grid = style.panels(len(paths), height=10.0 / columns + 0.5 + 0.18 * lines, columns=columns)
     for axes, (name, path) in zip(grid, paths.items(), strict=True):
         style.dress(axes, x="x, m", y="y, m")
-        style.name_panel(axes, name, path.caption, width=100 // columns - 1)
+        style.name_panel(axes, name, path.caption, width=letters)
         if path.grid is not None:
             _map(axes, path.grid)
         colour = looks[name].colour
@@ -111,6 +113,8 @@ def driven_paths(paths: dict[str, Path], looks: dict[str, style.Look]) -> Figure
         axes.add_collection(LineCollection(segments, cmap=darkening, array=steps, linewidths=1.6, capstyle="round"))
         axes.plot(*path.points[0], marker="o", markersize=7, color="white", markeredgecolor=style.INK)
         axes.plot(*path.points[-1], marker="X", markersize=8, color=style.INK, markeredgecolor="white")
+        style.round_ticks(axes.xaxis)
+        style.round_ticks(axes.yaxis)
         axes.set_aspect("equal", adjustable="box" if path.grid is not None else "datalim")
     handles = [
         Line2D([], [], linestyle="", marker="o", markersize=7, color="white", markeredgecolor=style.INK),
