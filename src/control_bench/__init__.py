@@ -2,6 +2,11 @@
 
 __version__ = "0.1.0"
 
-from control_bench.registry import register_environments as _register_environments
-
-_register_environments()
+try:
+    from control_bench.registry import register_environments as _register_environments
+except ModuleNotFoundError as _error:
+    # rostopic, rosbag and their like import this package for its messages alone, in a Python that has no Gymnasium.
+    if _error.name != "gymnasium":
+        raise
+else:
+    _register_environments()

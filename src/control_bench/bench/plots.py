@@ -89,7 +89,7 @@ def comparison(estimates: dict[str, dict[str, Estimate]], looks: dict[str, Look]
             axes.plot(one.value, row, marker="o", markersize=7, color=colour)
         style.dress(axes, grid="x")
         style.name_panel(axes, statistic)
-        style.round_ticks(axes.xaxis, most=4)
+        style.round_ticks(axes.xaxis, most=5)
         axes.margins(x=0.08)
     grid[0].set_yticks(range(len(names)), [style.shown(name) for name in names])
     grid[0].set_ylim(len(names) - 0.5, -0.5)

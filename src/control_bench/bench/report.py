@@ -4,6 +4,7 @@ import os
 import re
 import sqlite3
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -92,7 +93,7 @@ def _episodes(path: Path, run: Run) -> Iterator[Episode]:
     with Store(path, create=False) as store:
         try:
             yield from store.episodes(run)
-        except (sqlite3.Error, zipfile.BadZipFile, KeyError) as error:
+        except (sqlite3.Error, zipfile.BadZipFile, zlib.error, KeyError, ValueError) as error:
             raise _damaged(path, error) from None
 
 

@@ -68,7 +68,7 @@ def _frequencies(digests: Sequence[Digest], looks: dict[str, Look]) -> list[Bloc
     signs = not all(d.whole for d in digests) or len({pair for _, _, table in rows for pair in table}) > MANY
     if signs:
         rows = [(name, d, by_sign(table)) for name, d, table in rows]
-    total = _sum([table for _, _, table in rows])
+    total = _sum([table for name, d, table in rows if name == d.name])  # stages are parts of what is counted already
     pairs = sorted(total, key=lambda pair: (-total[pair], pair))
     letters = _letters({action for action, _ in pairs})
     header = [letters[action] + _reward(reward, signs) for action, reward in pairs]

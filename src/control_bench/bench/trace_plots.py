@@ -100,7 +100,7 @@ def driven_paths(paths: dict[str, Path], looks: dict[str, style.Look]) -> Figure
     columns = 3 if len(paths) in (3, 5, 6, 9) else 4
     letters = 100 // columns - 1
     lines = max(style.shown(name, letters).count("\n") for name in paths)
-    fig, grid = style.panels(len(paths), height=10.0 / columns + 0.5 + 0.18 * lines, columns=columns)
+    fig, grid = style.panels(len(paths), height=10.0 / columns + 0.65 + 0.18 * lines, columns=columns)
     for axes, (name, path) in zip(grid, paths.items(), strict=True):
         style.dress(axes, x="x, m", y="y, m")
         style.name_panel(axes, name, path.caption, width=letters)

@@ -20,9 +20,15 @@ from control_bench.env import episode_rngs
 from control_bench.errors import BadInput
 from control_bench.msg import Episode as EpisodeMessage
 from control_bench.msg import Reward
-from control_bench.ros.collector import Collector
+from control_bench.ros.collector import Collector, Newest
 from control_bench.ros.controller_node import ANNOUNCEMENT, REWARD
-from control_bench.ros.drivebot_topics import COMMAND, CommandMessage, DrivebotTopics, command_of
+from control_bench.ros.drivebot_topics import (
+    COMMAND,
+    ODOMETRY,
+    CommandMessage,
+    DrivebotTopics,
+    command_of,
+)
 from control_bench.ros.drivebot_view import EpisodeView
 from control_bench.ros.drivebot_world import QUEUE
 from control_bench.ros.judge import Judge
@@ -46,14 +52,15 @@ class Course:
         self.heard = time.monotonic()
         self.finished: Episode | None = None
         self.replaced = False
-        self._first_stamp = 0
+        self._first_stamp, self._judged = 0, 0
         self._lock = threading.RLock()
         self._commands: list[np.ndarray] = []
         self._moment: tuple[int, dict] | None = None
         self._step = round(self.judge.task.step_duration * 1e9)
         topics = DrivebotTopics(self.judge.task.robot, name)
         self._topics = topics
-        self._collector = Collector(topics.types)
+        lockstep = clock == "lockstep"
+        self._collector = Collector(topics.types) if lockstep else Newest(topics.types, ODOMETRY)
         self._reward = rospy.Publisher(f"{name}/{REWARD}", Reward, queue_size=QUEUE, tcp_nodelay=True)
         rospy.Subscriber(f"{name}/{ANNOUNCEMENT}", String, self._announce, queue_size=QUEUE)
         rospy.Subscriber(f"{name}/{COMMAND}", CommandMessage, self._command, queue_size=QUEUE, tcp_nodelay=True)

@@ -19,7 +19,7 @@ from control_bench.errors import BadInput
 from control_bench.learning.checkpoint import load, save
 from control_bench.msg import Reward
 from control_bench.plan import spaces_of
-from control_bench.ros.collector import Collector
+from control_bench.ros.collector import Collector, Newest
 from control_bench.ros.drivebot_topics import COMMAND, CommandMessage, DrivebotTopics, command_message
 from control_bench.ros.drivebot_world import QUEUE
 from control_bench.ros.node import read_parameters, run_node
@@ -49,7 +49,7 @@ class ControllerNode:
         self.lock = threading.RLock()
         self._topics = DrivebotTopics(self.task.robot, self.name)
         self._needed = self._topics.topics(self.task.observed)
-        self._collector = Collector(self._needed)
+        self._collector = (Collector if parameters.clock == "lockstep" else Newest)(self._needed)
         self.heard = time.monotonic()
         self.silent_after = parameters.sensor_timeout
         self._command = rospy.Publisher(COMMAND, CommandMessage, queue_size=QUEUE, tcp_nodelay=True)

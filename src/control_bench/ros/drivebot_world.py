@@ -16,6 +16,15 @@ QUEUE = 50
 """Messages kept for a subscriber that is behind."""
 
 
+def send(publisher: rospy.Publisher, message) -> None:
+    """Publishes, but for a message that comes too late, when the node is already ending."""
+    try:
+        publisher.publish(message)
+    except rospy.ROSException:
+        if not rospy.is_shutdown():
+            raise
+
+
 def map_message(grid: GridMap, stamp: rospy.Time) -> OccupancyGrid:
     """A map as its message, in frame `map`."""
     message = OccupancyGrid()
@@ -72,10 +81,7 @@ class RobotTopics:
         """All sensors of a row at one stamp, or only some topics."""
         for topic, message in self.topics.messages(readings, row, stamp).items():
             if only is None or topic in only:
-                self._publishers[topic].publish(message)
-
-    def listeners(self) -> int:
-        return sum(publisher.get_num_connections() for publisher in self._publishers.values())
+                send(self._publishers[topic], message)
 
     def close(self) -> None:
         """Takes the robot's topics off the graph."""
@@ -91,4 +97,4 @@ class Frames:
         self._publisher = rospy.Publisher("/tf", TFMessage, queue_size=QUEUE, tcp_nodelay=True)
 
     def publish(self, transforms: list) -> None:
-        self._publisher.publish(TFMessage(transforms))
+        send(self._publisher, TFMessage(transforms))

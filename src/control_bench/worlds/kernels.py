@@ -235,8 +235,8 @@ def integrate(x, y, theta, velocity, omni, duration):
 
 
 @numba.njit(cache=True, error_model="numpy")
-def advance(clear, resolution, pose, velocity, active, ticks, omni, points, closed, cells, count, reach):
-    """Moves the active rows for some ticks at their velocities, each stopped where its outline meets a wall.
+def advance(clear, resolution, pose, velocity, active, ticks, duration, omni, points, closed, cells, count, reach):
+    """Moves the active rows for some ticks of `duration` seconds at their velocities, each stopped where its outline meets a wall.
 
     pose, velocity: (rows, 3); active: bool (rows,); points, closed, cells, count, reach: see `outline_cells`, `touches`.
     """
@@ -244,7 +244,7 @@ def advance(clear, resolution, pose, velocity, active, ticks, omni, points, clos
         if not active[row]:
             continue
         for _ in range(ticks):
-            x, y, theta = integrate(pose[row, 0], pose[row, 1], pose[row, 2], velocity[row], omni, TICK)
+            x, y, theta = integrate(pose[row, 0], pose[row, 1], pose[row, 2], velocity[row], omni, duration)
             if closed:  # a ring looks the same at every heading, a polygon does not
                 count = outline_cells(points, closed, theta, resolution, cells)
             if not blocked(clear, resolution, pose[row, 0], pose[row, 1], x, y, cells, count, reach):

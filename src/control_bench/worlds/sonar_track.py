@@ -104,10 +104,12 @@ class SonarTrack:
         noisy = self._noisy and np.any(velocity)
         self.velocity[row] = motion_noise(self._rngs[row], self.robot.kinematics, velocity) if noisy else velocity
 
-    def advance(self, active: np.ndarray | None = None, ticks: int = 1) -> None:
-        """Moves the active rows for some ticks of 0.1 s at their velocities."""
+    def advance(
+        self, active: np.ndarray | None = None, ticks: int = 1, duration: float = kernels.TICK
+    ) -> None:
+        """Moves the active rows for some ticks of `duration` seconds at their velocities."""
         kernels.advance(
-            *self._map, self.pose, self.velocity, self._everyone if active is None else active, ticks,
+            *self._map, self.pose, self.velocity, self._everyone if active is None else active, ticks, duration,
             self._omni, self._points, self._closed, self._cells, self._count, self._reach,
         )  # fmt: skip
 
