@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("stores", nargs="+", metavar="DB", help="stores that `run --store` wrote")
     report.add_argument("--out", default="report", metavar="DIR", help="folder for the report (default: report)")
     report.add_argument("--json", action="store_true", help="print a list of the runs and write no report")
+    report.add_argument("--table", action="store_true", help="print the table of the runs too")
     report.set_defaults(do=_report)
     return parser
 
@@ -216,11 +217,14 @@ def _check_same(plan: Plan, previous: dict, arguments: argparse.Namespace, out: 
 
 def _report(arguments: argparse.Namespace) -> int:
     from control_bench.bench.report import summaries, write_report
+    from control_bench.bench.table import print_table
 
     stores = [Path(store) for store in arguments.stores]
     if arguments.json:
         print(json.dumps(summaries(stores)))
         return 0
+    if arguments.table:
+        print_table(summaries(stores))
     page = write_report(stores, Path(arguments.out))
     print(f"wrote {page} and {page.with_suffix('.md')}")
     return 0
