@@ -11,6 +11,8 @@ from PIL import Image
 from control_bench.bench.digest import Digest, Moments
 from control_bench.bench.document import Estimate, Marked, Table, Text, markdown, page
 from control_bench.bench.episode import Episode, Run
+from control_bench.bench.plot_style import looks_of, png
+from control_bench.bench.plots import reward_curves
 from control_bench.bench.report import display_names, summaries, write_report
 from control_bench.bench.statistics import bootstrap_interval
 from control_bench.bench.store import Store
@@ -136,15 +138,13 @@ def test_a_run_of_two_stores_is_reported_once_and_runs_without_episodes_not_at_a
     assert [one["controller"] for one in summaries([two[0], other, two[0]])] == ["furthest_sonar", "q_table", "dqn"]
 
 
-def test_many_runs_of_many_episodes_get_panels(tmp_path):
+def test_few_runs_alike_share_axes_and_others_get_a_panel_each():
     rng = np.random.default_rng(0)
-    runs = [
-        (drivebot(label=f"${k}$"), [episode(i, rng.integers(0, 3, 4), rng.integers(-1, 2, 4)) for i in range(count)])
-        for k, count in enumerate((1, 2, 3, 20, 60))
-    ]
-    write_report([fill(tmp_path / "a.db", *runs)], tmp_path)
-    with Image.open(tmp_path / "drivebot-rewards.png") as picture:
-        assert picture.height > 800  # two rows of panels
+    for lengths, panels in (([1], 1), ([20, 30, 40], 1), ([20, 200], 2), ([1, 2, 3, 20, 60], 5)):
+        rewards = {f"${length}$": rng.normal(size=length) for length in lengths}
+        figure = reward_curves(rewards, looks_of(rewards))
+        assert len(figure.axes) == panels
+        assert png(figure).startswith(b"\x89PNG")  # a dollar sign would else be read as a formula
 
 
 def test_continuous_actions_real_rewards_and_tasks_of_ones_own_get_their_sections(tmp_path):
@@ -228,8 +228,9 @@ def test_faults_are_one_line(two, tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_what_can_not_be_replaced_is_told(two, tmp_path):
+def test_what_can_not_be_replaced_is_told(two, tmp_path, monkeypatch):
     (tmp_path / "report.md").mkdir()
+    monkeypatch.setattr("control_bench.bench.report.figures", lambda *_: {})
     with pytest.raises(BadInput, match=r"report\.md: can't be written"):
         write_report([two[0]], tmp_path)
 

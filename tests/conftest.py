@@ -1,0 +1,19 @@
+"""What many tests share: the package's own map and robot, read once."""
+
+import pytest
+
+from control_bench.resources import locate
+from control_bench.worlds.grid_map import load_map
+from control_bench.worlds.robot_file import load_robot
+
+
+@pytest.fixture(scope="session")
+def track():
+    """The article's track."""
+    return load_map(locate("maps", "track"))
+
+
+@pytest.fixture(scope="session")
+def drivebot():
+    """The article's robot: a disc of 0.2 m with three sonars."""
+    return load_robot(locate("config/robots", "drivebot"))

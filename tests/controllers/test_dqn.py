@@ -1,0 +1,348 @@
+"""Deep Q-learning: its update by hand and by finite differences, its target network, its seeds, and that it learns."""
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+
+from control_bench.controllers.base import Transitions
+from control_bench.controllers.dqn import DQN, DQNSettings
+from control_bench.errors import BadInput
+from control_bench.learning.networks import get_variables, seeded, set_variables
+
+BOUNDS = spaces.Box(np.array([-2.0, 0.0], np.float32), np.array([2.0, 8.0], np.float32))
+TINY = dict(hidden=(3,), activation="tanh", optimiser="sgd", learning_rate=0.1, clip_gradient=0.0, batch=8, replay=50)
+
+
+def dqn(seed=0, **settings):
+    return DQN(BOUNDS, spaces.Discrete(3), DQNSettings(**TINY | settings), seed=seed)
+
+
+def feed(learner, steps, rows=1, seed=7, ends=0.1):
+    """Random steps, each beginning where the last one led; `learn_start` is out of reach, so nothing is trained yet."""
+    rng = np.random.default_rng(seed)
+    here = rng.uniform([-2, 0], [2, 8], (rows, 2)).astype(np.float32)
+    for _ in range(steps):
+        there = rng.uniform([-2, 0], [2, 8], (rows, 2)).astype(np.float32)
+        learner.learn(
+            Transitions(
+                here, rng.integers(0, 3, rows), rng.normal(0.0, 2.0, rows), there, rng.random(rows) < ends,
+                rng.random(rows) < ends, np.ones(rows, dtype=bool),
+            )  # fmt: skip
+        )
+        here = there
+
+
+def with_another_target(learner):
+    """Gives the target network other weights than the trained one's, so that mixing the two up shows."""
+    other = seeded(lambda: type(learner)(BOUNDS, spaces.Discrete(3), learner.settings, seed=99), 0)
+    set_variables(learner.target, get_variables(other.network))
+    return learner
+
+
+def record(learner):
+    """The batches that the learner will draw, as a list that fills."""
+    batches, sample = [], learner.replay.sample
+    learner.replay.sample = lambda *args: batches.append(sample(*args)) or batches[-1]
+    return batches
+
+
+def forward(variables, observation):
+    """The network in numpy, in double precision."""
+    v = {name: value.astype(np.float64) for name, value in variables.items()}
+    x = (observation - [0.0, 4.0]) / [2.0, 4.0]
+    if "body.0.weight" in v:
+        x = np.tanh(x @ v["body.0.weight"].T + v["body.0.bias"])
+    q = x @ v["advantages.weight"].T + v["advantages.bias"]
+    if "value.weight" in v:
+        q = x @ v["value.weight"].T + v["value.bias"] + q - q.mean(axis=1, keepdims=True)
+    return q
+
+
+def loss(variables, frozen, target_variables, batch, settings):
+    """The loss in numpy; `frozen`: the weights by which double Q-learning picks, through which no gradient goes."""
+    each = np.arange(len(batch.action))
+    ahead = forward(target_variables, batch.next_observation)
+    best = (forward(frozen, batch.next_observation) if settings.double else ahead).argmax(axis=1)
+    error = forward(variables, batch.observation)[each, batch.action]
+    error = error - (batch.reward + batch.ahead * ahead[each, best])
+    huber = np.where(np.abs(error) < 1.0, 0.5 * error**2, np.abs(error) - 0.5)
+    return (batch.weight * (huber if settings.loss == "huber" else error**2)).mean()
+
+
+def numeric_gradient(variables, *rest):
+    gradient = {name: np.zeros(value.shape) for name, value in variables.items()}
+    for name, value in variables.items():
+        for place in np.ndindex(value.shape):
+            sides = []
+            for step in (1e-5, -1e-5):
+                moved = value.astype(np.float64)
+                moved[place] += step
+                sides.append(loss(variables | {name: moved}, *rest))
+            gradient[name][place] = (sides[0] - sides[1]) / 2e-5
+    return gradient
+
+
+@pytest.mark.parametrize("double", [True, False])
+@pytest.mark.parametrize("terminated", [True, False])
+def test_one_update_of_a_linear_network_is_the_hand_computed_one(double, terminated):
+    learner = dqn(hidden=(), double=double, loss="squared", discount=0.5, learn_start=10**6)
+    weight = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], np.float32)
+    set_variables(learner.network, {"advantages.weight": weight, "advantages.bias": np.zeros(3, np.float32)})
+    set_variables(learner.target, {"advantages.weight": -2 * weight, "advantages.bias": np.float32([0.0, 0.0, 0.5])})
+    # Scaled by the bounds, the observations are (0.5, -1) and (1, 0.5).
+    first, second = np.array([[1.0, 0.0]], np.float32), np.array([[2.0, 6.0]], np.float32)
+    for here, there, action in ((first, second, 1), (second, first, 0)):
+        no, yes = np.array([False]), np.array([True])
+        learner.learn(Transitions(here, np.array([action]), np.array([3.0]), there, np.array([terminated]), no, yes))
+    learner.update()
+    # Ahead the network says (1, .5, 0), the target (-2, -1, .5): double takes the target's -2, plain its best, .5.
+    ahead = 0.0 if terminated else 0.5 * (-2.0 if double else 0.5)
+    error = -1.0 - (3.0 + ahead)  # the network's value of action 1 is -1
+    expected = weight.copy()
+    expected[1] -= 0.1 * 2 * error * np.array([0.5, -1.0])
+    after = get_variables(learner.network)
+    np.testing.assert_allclose(after["advantages.weight"], expected, rtol=1e-6)
+    np.testing.assert_allclose(after["advantages.bias"], [0.0, -0.1 * 2 * error, 0.0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"double": False},
+        {"loss": "squared", "n_step": 3},
+        {"dueling": True},
+        {"dueling": True, "n_step": 2, "priority": 0.7, "importance": 0.5, "replay": 20},
+        {"bootstrap_terminal": True, "double": False, "discount": 0.6},
+    ],
+)
+def test_the_gradient_and_the_step_equal_finite_differences(settings):
+    learner = with_another_target(dqn(learn_start=10**6, **settings))
+    feed(learner, 30)
+    if settings.get("priority"):  # priorities that differ, so that the weights do
+        learner.replay.set_errors(np.arange(20), np.linspace(0.1, 3.0, 20))
+    batches = record(learner)
+    before, target = get_variables(learner.network), get_variables(learner.target)
+    learner.update()
+    expected = numeric_gradient(before, before, target, batches[0], learner.settings)
+    after = get_variables(learner.network)
+    for name, parameter in learner.network.named_parameters():
+        np.testing.assert_allclose(parameter.grad.numpy(), expected[name], rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(after[name], before[name] - 0.1 * expected[name], rtol=1e-3, atol=1e-5)
+
+
+def test_double_picks_by_the_trained_network_and_plain_by_the_target():
+    learner = with_another_target(dqn(learn_start=10**6))
+    feed(learner, 30)
+    batches = record(learner)
+    learner.update()
+    ahead = batches[0].next_observation
+    theirs, ours = (forward(get_variables(n), ahead).argmax(axis=1) for n in (learner.target, learner.network))
+    assert (theirs != ours).any()  # or the tests above could not tell one from the other
+
+
+def test_each_gradient_is_clipped_to_its_largest_norm():
+    free, clipped = (with_another_target(dqn(learn_start=10**6, clip_gradient=clip)) for clip in (0.0, 0.05))
+    for learner in (free, clipped):
+        feed(learner, 20)
+        learner.update()
+    norms = []
+    for one, other in zip(free.network.parameters(), clipped.network.parameters(), strict=True):
+        norms.append(float(one.grad.norm()))
+        np.testing.assert_allclose(other.grad, one.grad * min(1.0, 0.05 / norms[-1]), rtol=1e-4, atol=1e-7)
+    assert max(norms) > 0.05
+
+
+def test_a_dueling_head_averages_advantages_over_the_actions_of_each_state():
+    learner = dqn(dueling=True)
+    states = np.random.default_rng(0).uniform([-2, 0], [2, 8], (16, 2)).astype(np.float32)
+    together = learner.values(states)
+    alone = np.concatenate([learner.values(one[None]) for one in states])
+    np.testing.assert_allclose(together, alone, rtol=1e-5)  # averaged over a batch, states would change each other
+    variables = get_variables(learner.network)
+    value = forward({k: v for k, v in variables.items() if k.startswith("body") or k.startswith("adv")} | {
+        "advantages.weight": variables["value.weight"], "advantages.bias": variables["value.bias"]}, states)  # fmt: skip
+    np.testing.assert_allclose(together.mean(axis=1), value[:, 0], rtol=1e-4)
+
+
+def test_a_hard_target_update_copies_every_so_many_updates():
+    learner = with_another_target(dqn(learn_start=10**6, target_every=3))
+    feed(learner, 20)
+    old = get_variables(learner.target)
+    for update in (1, 2, 3):
+        learner.update()
+        want = get_variables(learner.network) if update == 3 else old
+        for name, value in get_variables(learner.target).items():
+            np.testing.assert_array_equal(value, want[name])
+
+
+def test_a_soft_target_update_moves_a_share_of_the_way():
+    learner = with_another_target(dqn(learn_start=10**6, target_every=1, target_rate=0.25))
+    feed(learner, 20)
+    old = get_variables(learner.target)
+    learner.update()
+    new = get_variables(learner.network)
+    for name, value in get_variables(learner.target).items():
+        np.testing.assert_allclose(value, 0.75 * old[name] + 0.25 * new[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("rows, steps, updates", [(1, 10, 0), (1, 11, 0), (1, 12, 1), (1, 30, 5), (8, 4, 6)])
+def test_updates_begin_after_learn_start_and_come_every_update_every_steps(rows, steps, updates):
+    learner = dqn(learn_start=10, update_every=4)
+    feed(learner, steps, rows)
+    assert learner.updates == updates and learner.steps == steps * rows
+
+
+def test_steps_that_only_begin_an_episode_are_not_counted():
+    learner = dqn(learn_start=0, update_every=1)
+    feed(learner, 3)
+    row = np.zeros((1, 2), np.float32)
+    no = np.array([False])
+    updates = learner.updates
+    learner.learn(Transitions(row, np.array([0]), np.array([0.0]), row, no, no, no))
+    assert learner.steps == 3 and learner.updates == updates > 0
+
+
+def weights(learner):
+    return np.concatenate([value.ravel() for value in get_variables(learner.network).values()])
+
+
+def trained(seed, **settings):
+    learner = dqn(seed, learn_start=20, update_every=2, optimiser="adam", learning_rate=0.01, **settings)
+    feed(learner, 100)
+    return learner
+
+
+@pytest.mark.parametrize("settings", [{}, {"priority": 0.6, "n_step": 3, "dueling": True}])
+def test_one_seed_gives_one_training_and_another_seed_another(settings):
+    one, again, other = (trained(seed, **settings) for seed in (4, 4, 5))
+    assert one.updates > 30
+    np.testing.assert_array_equal(weights(one), weights(again))
+    assert not np.allclose(weights(one), weights(other))
+
+
+def test_the_seed_alone_decides_the_draws_of_a_training():
+    # Networks alike, seeds apart: the batches drawn differ, and so do the weights.
+    one, other = (dqn(seed, learn_start=20, update_every=2) for seed in (4, 5))
+    other.set_policy(one.get_policy())
+    feed(one, 100), feed(other, 100)
+    assert not np.allclose(weights(one), weights(other))
+
+
+def test_a_seed_given_by_position_is_the_seed_of_the_network_too():
+    by_position = DQN(BOUNDS, spaces.Discrete(3), DQNSettings(**TINY), 5)
+    np.testing.assert_array_equal(weights(by_position), weights(dqn(5)))
+
+
+def test_global_generators_are_left_alone():
+    torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()
+    learner = trained(1)
+    learner.explore(np.zeros((4, 2), np.float32))
+    assert torch.equal(torch.get_rng_state(), torch_before)
+    assert all(np.array_equal(a, b) for a, b in zip(np.random.get_state(), numpy_before, strict=True))
+
+
+def test_what_global_generators_hold_does_not_matter():
+    torch.manual_seed(1)
+    one = trained(3)
+    torch.manual_seed(2)
+    np.testing.assert_array_equal(weights(one), weights(trained(3)))
+
+
+@pytest.mark.parametrize("settings", [{}, {"priority": 0.6, "n_step": 3}, {"optimiser": "sgd"}])
+def test_a_state_taken_over_learns_on_exactly(settings):
+    learner = dqn(1, learn_start=20, update_every=2, **{"optimiser": "adam"} | settings)
+    feed(learner, 60)
+    other = dqn(2, learn_start=20, update_every=2, **{"optimiser": "adam"} | settings)
+    other.set_state(learner.get_state())
+    feed(learner, 60, seed=8), feed(other, 60, seed=8)
+    np.testing.assert_array_equal(weights(other), weights(learner))
+    for name, value in get_variables(learner.target).items():
+        np.testing.assert_array_equal(get_variables(other.target)[name], value)
+
+
+def test_a_replay_smaller_than_an_episode_goes_on_past_its_end():
+    # With one step remembered, that step may be one that only begins an episode, and is never to be drawn.
+    learner = dqn(replay=1, batch=1, learn_start=0, update_every=1)
+
+    class Counted:
+        """The learner's generator, which gives up where it would draw for ever."""
+
+        def __init__(self, rng):
+            self.rng, self.draws = rng, 0
+
+        def __getattr__(self, name):
+            self.draws += 1
+            assert self.draws < 10_000, "the replay draws for ever"
+            return getattr(self.rng, name)
+
+    learner.rng = Counted(learner.rng)
+    row, no, yes = np.zeros((1, 2), np.float32), np.array([False]), np.array([True])
+    for step in range(30):
+        ended, begins = step % 5 == 3, step % 5 == 4
+        learner.learn(Transitions(row, np.array([0]), np.array([1.0]), row, yes if ended else no, no, no if begins else yes))
+    assert learner.updates > 0
+
+
+class Beam:
+    """Rows of a point on -1..1, moved left, not at all or right by 0.2; it earns -|x|, and is cut off after 12 steps."""
+
+    def __init__(self, rows, seed):
+        self.rng, self.rows = np.random.default_rng(seed), rows
+        self.x, self.steps, self.ended = self.rng.uniform(-1, 1, (rows, 1)).astype(np.float32), 0, False
+
+    def step(self, action):
+        """The transitions of one step, in the order of a vector environment in NEXT_STEP mode."""
+        here, valid = self.x, not self.ended
+        if valid:
+            self.x = np.clip(here + 0.2 * (action[:, None] - 1), -1, 1).astype(np.float32)
+            self.steps += 1
+        else:
+            self.x, self.steps = self.rng.uniform(-1, 1, (self.rows, 1)).astype(np.float32), 0
+        self.ended = valid and self.steps == 12
+        reward = -np.abs(self.x[:, 0]).astype(np.float64) if valid else np.zeros(self.rows)
+        flags = (np.full(self.rows, flag) for flag in (False, self.ended, valid))
+        return Transitions(here, action, reward, self.x, *flags)
+
+
+def score(learner):
+    env, total = Beam(40, 123), 0.0
+    while not env.ended:
+        total += env.step(learner.greedy(env.x)).reward.mean()
+    return total
+
+
+def test_learns_to_hold_a_point_in_the_middle():
+    settings = DQNSettings(
+        hidden=(24,), learning_rate=0.005, discount=0.9, batch=64, learn_start=100, update_every=8, target_every=40,
+        explore_steps=1500, replay=4000,
+    )  # fmt: skip
+    learner = DQN(spaces.Box(-1, 1, (1,)), spaces.Discrete(3), settings, seed=0)
+    untrained, env = score(learner), Beam(8, 1)
+    for _ in range(500):
+        learner.learn(env.step(learner.explore(env.x)))
+    assert score(learner) > untrained + 2.0 and score(learner) > -3.0  # driving straight to 0 earns about -1.3
+
+
+@pytest.mark.parametrize(
+    "observations, actions, mend",
+    [
+        (spaces.MultiDiscrete([3]), spaces.Discrete(3), "encoder"),
+        (spaces.Box(0, 1, (4, 4)), spaces.Discrete(3), "one axis"),
+        (BOUNDS, spaces.Box(-1, 1, (2,)), "actions: discrete"),
+    ],
+)
+def test_wrong_spaces_are_refused_with_the_mend(observations, actions, mend):
+    with pytest.raises(BadInput, match=f"DQN can't be used here: .*{mend}"):
+        DQN(observations, actions)
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("learning_rate", 0.0), ("batch", 0), ("hidden", (8, 0)), ("discount", 1.5), ("target_rate", 0.0), ("priority", 1.5),
+     ("learn_start", -1), ("n_step", 0), ("replay", 0), ("clip_gradient", -1.0)],
+)  # fmt: skip
+def test_settings_out_of_range_are_refused(name, value):
+    with pytest.raises(BadInput, match=name):
+        DQNSettings(**{name: value})

@@ -1,0 +1,78 @@
+"""Lockstep over ROS gives the very episodes that the same seeds give in-process."""
+
+import numpy as np
+import pytest
+
+from control_bench.bench.episode import Run, episode_seed
+from control_bench.bench.run import run_episode
+from control_bench.bench.store import Store
+from control_bench.controllers.actor import Actor
+from control_bench.env import TaskEnv
+from control_bench.plan import make_plan
+
+
+def in_process(controller: str, episodes: int, seed: int, learn: bool = False, **settings):
+    plan = make_plan("drivebot", controller, assignments=settings, shipped=not learn)
+    env = TaskEnv(plan.make_task())
+    actor = Actor(plan.make_controller(env.task, seed), learn)
+    return [run_episode(env, actor, i, episode_seed(seed, i)) for i in range(episodes)]
+
+
+def over_ros(ros, tmp_path, *arguments: str):
+    launch = ros.launch("clock:=lockstep", f"store:={tmp_path / 'ros.db'}", *arguments)
+    launch.wait(150)
+    assert "finished cleanly" in launch.text(), launch.text()[-3000:]
+    with Store(tmp_path / "ros.db", create=False) as store:
+        (run,) = store.runs()
+        return run, list(store.episodes(run))
+
+
+def assert_same(ours, theirs) -> None:
+    assert [e.index for e in theirs] == [e.index for e in ours]
+    for a, b in zip(ours, theirs, strict=True):
+        assert (a.seed, a.outcome, a.scores) == (b.seed, b.outcome, b.scores)
+        for name in ("rewards", "actions"):
+            np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+        np.testing.assert_array_equal(a.readings["sonar"], b.readings["sonar"])
+        np.testing.assert_array_equal(a.readings["pose"][:, :2], b.readings["pose"][:, :2])
+        # a heading travels as a quaternion, which knows no whole turns
+        turns = (a.readings["pose"][:, 2] - b.readings["pose"][:, 2]) / (2 * np.pi)
+        np.testing.assert_allclose(turns, np.round(turns), atol=1e-12)
+
+
+@pytest.mark.parametrize("controller", ["furthest_sonar", "turn_until_clear", "dqn"])
+def test_ten_episodes_are_the_same_to_the_last_reward(ros, tmp_path, controller):
+    steps = "settings:=task.max_steps=150"
+    run, theirs = over_ros(ros, tmp_path, f"controller:={controller}", "episodes:=10", "seed:=5", steps)
+    assert (run.via, run.seed, run.controller) == ("lockstep", 5, controller)
+    assert_same(in_process(controller, 10, 5, **{"task.max_steps": 150}), theirs)
+
+
+def test_learning_over_topics_is_learning_in_process(ros, tmp_path):
+    # Every reward reaches the learner in its place: a single one lost or doubled would change what follows.
+    run, theirs = over_ros(
+        ros, tmp_path, "controller:=q_table", "learn:=true", "episodes:=6", "settings:=task.max_steps=150"
+    )
+    assert run.learning
+    assert_same(in_process("q_table", 6, 0, learn=True, **{"task.max_steps": 150}), theirs)
+
+
+def test_three_robots_share_the_run_and_change_nothing(ros, tmp_path):
+    # Each episode is driven by one of three robots in one world; which one does not matter to it.
+    _, theirs = over_ros(
+        ros, tmp_path, "controller:=turn_until_clear", "robots:=3", "episodes:=7", "settings:=task.max_steps=150"
+    )
+    assert_same(in_process("turn_until_clear", 7, 0, **{"task.max_steps": 150}), theirs)
+
+
+def test_noisy_sensors_and_motion_are_drawn_alike(ros, tmp_path):
+    # What is random in the world comes from the episode's seed, wherever the world runs.
+    setting = "settings:=task.max_steps=60 task.sensor_noise=true"
+    _, theirs = over_ros(ros, tmp_path, "controller:=turn_until_clear", "episodes:=3", setting)
+    ours = in_process("turn_until_clear", 3, 0, **{"task.max_steps": 60, "task.sensor_noise": True})
+    assert_same(ours, theirs)
+
+
+def test_run_is_a_record_of_its_settings(ros, tmp_path):
+    run, _ = over_ros(ros, tmp_path, "controller:=furthest_sonar", "episodes:=1", "settings:=task.reward=forward")
+    assert isinstance(run, Run) and run.task_settings["reward"] == "forward"
