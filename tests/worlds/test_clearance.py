@@ -20,7 +20,8 @@ def room(cells, row, column):
     x, y, side = column / FINE, row / FINE, 1.0 / FINE
     edges = min(x, y, width - x - side, height - y - side)
     walls = [
-        np.hypot(gap(x, x + side, c, c + 1.0), gap(y, y + side, r, r + 1.0)) for r, c in np.argwhere(cells > 70).tolist()
+        np.hypot(gap(x, x + side, c, c + 1.0), gap(y, y + side, r, r + 1.0))
+        for r, c in np.argwhere(cells > 70).tolist()
     ]
     return min([edges, *walls])
 

@@ -25,7 +25,7 @@ def sensor_place(grid, mount, pose):
 
 
 def naive_ray(grid, cells, place, angle, max_range):
-    """Cells to the first hit, by STDR's walk: samples 1, 2, 3, ... cells out, cut off towards zero; None if none hits."""
+    """Cells to the first hit, or None, by STDR's walk: samples 1, 2, 3, ... cells out, cut off towards zero."""
     d = 1
     while d <= max_range / grid.resolution:
         column, row = math.trunc(place[0] + d * math.cos(angle)), math.trunc(place[1] + d * math.sin(angle))

@@ -217,7 +217,7 @@ def test_unknown_cells_are_free_to_drive_on():
 
 
 def test_motion_noise_has_the_deviations_that_stdr_was_measured_to_have():
-    # Coefficients that predict std_uy = sqrt(.1 .25 + .0984 .09) = .184, and for w, two draws: sqrt(.0051 + .0039) = .095.
+    # They predict std_uy = sqrt(.1 .25 + .0984 .09) = .184; and of w, by two draws, sqrt(.0051 + .004025) = .095.
     noise = dict(a_uy_ux=0.1, a_uy_uy=0.0984, a_w_ux=0.01, a_w_w=0.0104, a_g_uy=0.02, a_g_w=0.0089)
     world = walled(kinematics=Kinematics("omni", **noise))
     command, drawn = np.array([0.5, 0.3, 0.5]), np.empty((6000, 3))

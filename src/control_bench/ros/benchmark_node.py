@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 import rospy
-from std_msgs.msg import String
+from std_msgs.msg import String, UInt64
 
 from control_bench.bench.episode import Episode, Run, episode_seed, summary
 from control_bench.bench.store import Store
@@ -37,6 +37,8 @@ from control_bench.ros.parameters import BenchmarkParameters, plan_of
 from control_bench.srv import Reset
 
 RESET = "world_node/reset"
+STARTED = "episode_seed"
+"""Where the world tells, of every robot, what its episode was started from."""
 PROGRESS_PERIOD = 2.0
 """Seconds of wall time between two lines of progress."""
 
@@ -51,7 +53,7 @@ class Course:
         self.driver: dict | None = None
         self.heard = time.monotonic()
         self.finished: Episode | None = None
-        self.replaced = False
+        self.fault: str | None = None
         self._first_stamp, self._judged = 0, 0
         self._lock = threading.RLock()
         self._commands: list[np.ndarray] = []
@@ -62,6 +64,7 @@ class Course:
         lockstep = clock == "lockstep"
         self._collector = Collector(topics.types) if lockstep else Newest(topics.types, ODOMETRY)
         self._reward = rospy.Publisher(f"{name}/{REWARD}", Reward, queue_size=QUEUE, tcp_nodelay=True)
+        rospy.Subscriber(f"{name}/{STARTED}", UInt64, self._started, queue_size=QUEUE)
         rospy.Subscriber(f"{name}/{ANNOUNCEMENT}", String, self._announce, queue_size=QUEUE)
         rospy.Subscriber(f"{name}/{COMMAND}", CommandMessage, self._command, queue_size=QUEUE, tcp_nodelay=True)
         for topic, kind in topics.types.items():
@@ -74,7 +77,7 @@ class Course:
         start = self.judge.task.start(episode_rngs(seed)[0])
         with self._lock:
             self._commands.clear()
-            self._moment, self.finished, self.replaced = None, None, False
+            self._moment, self.finished, self.fault = None, None, None
             self.judge.playing = False
         # The sensors may come before the answer does: they wait for the lock, and are judged once the stamp is known.
         with self._lock:
@@ -88,9 +91,18 @@ class Course:
 
     def _announce(self, message: String) -> None:
         with self._wake:
-            self.replaced = self.driver is not None
+            self.fault = "has a new controller" if self.driver is not None else None
             self.driver = json.loads(message.data)
             self._wake.notify_all()
+
+    def _started(self, message: UInt64) -> None:
+        """The world says what seed the robot's episode was started from: somebody else's, where it is not ours."""
+        with self._lock:
+            stranger = self.judge.playing and message.data != self.judge.seed
+        if stranger:
+            with self._wake:
+                self.fault = "was reset by somebody else"
+                self._wake.notify_all()
 
     def _command(self, message) -> None:
         with self._lock:
@@ -120,6 +132,8 @@ class Course:
             command = self._commands[-1] if self._commands else np.zeros(3)
             self._commands = self._commands[-1:]
         elif first:
+            # Whatever was sent up to here belongs to another episode: nobody has been told of this one yet.
+            self._commands.clear()
             command = None
         elif self._commands:
             command = self._commands.pop(0)
@@ -189,7 +203,7 @@ class Benchmark:
         """Until all episodes are done."""
         while not rospy.is_shutdown():
             with self._wake:
-                busy = any(course.finished or course.replaced for course in self._courses)
+                busy = any(course.finished or course.fault for course in self._courses)
                 if not busy:
                     self._wake.wait(0.25)
             for index, course in enumerate(self._courses):
@@ -207,8 +221,8 @@ class Benchmark:
             course.finished = None
         if index in self._playing:
             silent = time.monotonic() - course.heard
-            if course.replaced:
-                rospy.logwarn("%s has a new controller: episode %d starts again", course.name, self._playing.pop(index))
+            if course.fault:
+                rospy.logwarn("%s %s: episode %d starts again", course.name, course.fault, self._playing.pop(index))
             elif silent > self._parameters.timeout:
                 rospy.logwarn(
                     "no sensors of %s for %.0f s: episode %d starts again", course.name, silent, self._playing.pop(index)

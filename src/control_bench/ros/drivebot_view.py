@@ -14,7 +14,11 @@ from control_bench.ros.drivebot_topics import MAP_FRAME, yaw_quaternion
 PERIOD = 0.05
 """Seconds of wall time between two pictures: rviz draws no faster."""
 ARROW = 0.6
-"""Length of the action's arrow at full speed, m."""
+"""Length of the action's arrow, m."""
+RADIUS = 0.2
+"""Of the robot's disc, m."""
+ABOVE = 0.5
+"""Height at which the arrow is drawn, m: above the cones of the sonars."""
 
 
 class EpisodeView:
@@ -43,7 +47,8 @@ class EpisodeView:
         path.header.frame_id, path.header.stamp = MAP_FRAME, stamp
         path.poses = [self._stamped(one, stamp) for one in self._poses]
         self._path.publish(path)
-        self._markers.publish(MarkerArray([self._text(reward), self._arrow(pose, command, stamp)]))
+        markers = [self._text(reward), self._arrow(pose, command, stamp), self._disc(pose, stamp)]
+        self._markers.publish(MarkerArray(markers))
 
     @staticmethod
     def _stamped(pose: np.ndarray, stamp: rospy.Time) -> PoseStamped:
@@ -72,8 +77,16 @@ class EpisodeView:
         forward, turn = (0.0, 0.0) if command is None else (float(command[0]), float(command[2]))
         marker = self._marker(1, Marker.ARROW, stamp, (0.9, 0.35, 0.0) if turn else (0.0, 0.55, 0.2))
         heading = float(pose[2]) + (math.copysign(math.pi / 2, turn) if turn and not forward else 0.0)
-        marker.scale.x, marker.scale.y, marker.scale.z = 0.08, 0.2, 0.2
+        marker.scale.x, marker.scale.y, marker.scale.z = 0.1, 0.24, 0.24
         x, y = float(pose[0]), float(pose[1])
         length = ARROW if forward or turn else 0.01
-        marker.points = [Point(x, y, 0.1), Point(x + length * math.cos(heading), y + length * math.sin(heading), 0.1)]
+        tip = Point(x + length * math.cos(heading), y + length * math.sin(heading), ABOVE)
+        marker.points = [Point(x, y, ABOVE), tip]
+        return marker
+
+    def _disc(self, pose: np.ndarray, stamp: rospy.Time) -> Marker:
+        """The robot's footprint."""
+        marker = self._marker(2, Marker.CYLINDER, stamp, (0.25, 0.25, 0.3))
+        marker.pose.position.x, marker.pose.position.y, marker.pose.position.z = float(pose[0]), float(pose[1]), 0.05
+        marker.scale.x, marker.scale.y, marker.scale.z = 2.0 * RADIUS, 2.0 * RADIUS, 0.02
         return marker

@@ -48,7 +48,7 @@ class ControllerParameters(PlanParameters):
     Attributes:
         learn: learn while driving. out: the folder that a learner saves `last.pt` to, after every episode, and goes on
             from when it is started again. seed: of its exploration.
-        clock: as the world's. command_timeout: seconds without sensors after which it says so and, in realtime, stops.
+        clock: as the world's. sensor_timeout: seconds without sensors after which it says so and, in realtime, stops.
     """
 
     learn: bool = False
@@ -67,7 +67,8 @@ class BenchmarkParameters(PlanParameters):
         robots: how many there are; each episode is driven by one. store: the SQLite file to add the episodes to.
         label: as `run --label`. timeout: seconds of silence after which an episode is started again.
         run_id: set by the node: which run to go on with where it is started again.
-        learn: whether the controllers learn, for the record.
+        learn: whether the controllers learn, for the record. hold: stay when all is done, or a node that is started
+            again whenever it ends would never rest.
     """
 
     episodes: int = 0
@@ -77,6 +78,7 @@ class BenchmarkParameters(PlanParameters):
     store: str | None = None
     label: str = ""
     learn: bool = False
+    hold: bool = False
     timeout: float = 4.0
     run_id: str | None = None
 

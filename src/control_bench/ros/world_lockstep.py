@@ -9,6 +9,7 @@ import time
 import numpy as np
 import rospy
 from rosgraph_msgs.msg import Clock
+from std_msgs.msg import UInt64
 
 from control_bench.env import episode_rngs
 from control_bench.errors import BadInput
@@ -42,10 +43,11 @@ class LockstepWorld:
         self._published = time.monotonic()
         self._complained = False
         self._map, self._frames = MapTopics(task.grid), Frames()
-        self._robots, self._subscribers = [], []
+        self._robots, self._subscribers, self._started = [], [], []
         for i in range(parameters.robots):
             name = f"robot{i}"
             self._robots.append(RobotTopics(task.robot, name, lambda command, i=i: self._command(i, command)))
+            self._started.append(rospy.Publisher(f"{name}/episode_seed", UInt64, queue_size=QUEUE))
             self._subscribers.append(
                 rospy.Subscriber(f"{name}/reward", Reward, lambda m, i=i: self._judge(i, m), queue_size=QUEUE, tcp_nodelay=True)
             )
@@ -68,6 +70,7 @@ class LockstepWorld:
             return ResetResponse(False, f"{request.robot} can't start at {start.tolist()}: {reason}", rospy.Time())
         with self._lock:
             self._state.reset(robot, start, request.seed)
+            self._started[robot].publish(request.seed)
             stamp = self._state.stamp + self._step
             self._move_on()
         return ResetResponse(True, "", rospy.Time(nsecs=stamp))

@@ -1,0 +1,261 @@
+"""Training: a stop and a resume give what one go gives, array by array, and the curves tell all of it once."""
+
+import struct
+import time
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from tensorboardX.proto.event_pb2 import Event
+
+from control_bench.controllers.dqn import DQN, DQNSettings
+from control_bench.controllers.q_table import QTable, QTableSettings
+from control_bench.env import TaskVectorEnv
+from control_bench.learning.checkpoint import load
+from control_bench.learning.settings import TrainingSettings
+from control_bench.learning.training import Trainer
+from control_bench.tasks.drivebot import Drivebot, DrivebotSettings
+
+# What is trained: a class, its task's encoder, and its settings. Episodes are short, so that many begin and end.
+TABLE = (QTable, "ordering", QTableSettings(explore_by="weighted"))
+PLAIN = dict(hidden=(8,), batch=8, learn_start=40, update_every=4, target_every=7, explore_steps=200)
+NETWORK = (DQN, "standardised", DQNSettings(**PLAIN))
+FULL = (DQN, "raw", DQNSettings(**PLAIN, dueling=True, n_step=3, priority=0.6, importance_steps=300, replay=90))
+SGD = (DQN, "raw", DQNSettings(**PLAIN | {"target_every": 1}, optimiser="sgd", target_rate=0.1, loss="squared"))
+OFTEN = dict(log_every=50, save_every=70, evaluate_every=60)
+
+
+class Stateless:
+    """A vector environment that offers no `get_state`, as most do not."""
+
+    def __init__(self, envs):
+        self.num_envs, self.reset, self.step = envs.num_envs, envs.reset, envs.step
+
+
+def trainer(out, what, seed=3, rows=4, wrap=lambda envs: envs, learner=None, **settings):
+    cls, encoder, learner_settings = what
+    task, judge = (
+        Drivebot(DrivebotSettings(encoder=encoder, max_steps=25, patience=6, sensor_noise=True), rows) for rows in (rows, 2)
+    )
+    learner = learner or cls(task.observation_space, task.action_space, learner_settings, seed=seed)
+    about = {"task": "drivebot", "controller": cls.__name__}
+    training = TrainingSettings(rows=rows, evaluate_rows=2, **OFTEN | settings)
+    return Trainer(learner, wrap(TaskVectorEnv(task)), TaskVectorEnv(judge), training, out, about, seed)
+
+
+def resumed(out, what, **options):
+    """As another process would go on: nothing but the folder is taken over."""
+    again = trainer(out, what, **options)
+    again.resume()
+    return again
+
+
+def differences(one, other, at=""):
+    """Where two trees differ, by path."""
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        return [found for key in one for found in differences(one[key], other[key], f"{at}/{key}")]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [found for i, pair in enumerate(zip(one, other, strict=True)) for found in differences(*pair, f"{at}/{i}")]
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        alike = (one.dtype, one.shape) == (other.dtype, other.shape) and one.tobytes() == other.tobytes()
+    else:
+        alike = type(one) is type(other) and one == other
+    return [] if alike else [at]
+
+
+def curves(out):
+    """Every point of every events file, by curve, in the order of writing."""
+    points = defaultdict(list)
+    for path in sorted((out / "curves").iterdir()):
+        content, place = path.read_bytes(), 0
+        while place < len(content):
+            (length,) = struct.unpack_from("<Q", content, place)
+            event = Event.FromString(content[place + 12 : place + 12 + length])
+            place += length + 16
+            for value in event.summary.value:
+                points[value.tag].append((event.step, value.simple_value))
+    return points
+
+
+def close(one):
+    """What the end of its process does: tensorboardX writes what it still holds."""
+    writer = getattr(one.curves, "_writer", None)
+    if writer is not None:
+        writer.close()
+
+
+def wait_for_a_new_events_file():
+    """Their names hold the second that they were made in."""
+    start = int(time.time())
+    while int(time.time()) == start:
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("what", [TABLE, NETWORK, FULL, SGD], ids=["q_table", "dqn", "dqn-full", "dqn-sgd"])
+@pytest.mark.parametrize("first", [140, 173])  # with the log and the checkpoint due, and in between
+def test_resumed_training_gives_the_checkpoint_of_one_go(tmp_path, what, first):
+    once = trainer(tmp_path / "once", what)
+    once.run(steps=400)
+    trainer(tmp_path / "twice", what).run(steps=first)
+    again = resumed(tmp_path / "twice", what)
+    assert first <= again.progress.steps < first + 4 and again.progress.episodes > 0
+    again.run(steps=400 - again.progress.steps)
+    for name in ("last.pt", "best.pt"):
+        assert differences(load(tmp_path / "once" / name), load(tmp_path / "twice" / name)) == []
+    assert again.progress == once.progress and once.progress.episodes > 10
+    if what is not TABLE:
+        assert once.learner.updates > 50
+
+
+def test_a_tree_of_another_seed_differs():
+    # Or the test above would not tell exact from anything.
+    one, other = (trainer("unused", TABLE, seed=seed) for seed in (3, 4))
+    assert differences(one.learner.get_state(), other.learner.get_state()) == ["/rng/state/state", "/rng/state/inc"]
+
+
+@pytest.mark.parametrize("n", [96, 97, 98, 99])
+def test_n_steps_and_n_more_are_2_n_steps(tmp_path, n):
+    # What a learner does with 4 rows at once is not always a multiple of 4 steps: rows that begin do none.
+    trainer(tmp_path / "once", TABLE).run(steps=2 * n)
+    trainer(tmp_path / "twice", TABLE).run(steps=n)
+    resumed(tmp_path / "twice", TABLE).run(steps=n)
+    assert differences(load(tmp_path / "once" / "last.pt"), load(tmp_path / "twice" / "last.pt")) == []
+
+
+def test_a_stop_before_the_first_evaluation_changes_nothing(tmp_path):
+    trainer(tmp_path / "once", TABLE, evaluate_every=150).run(steps=200)
+    trainer(tmp_path / "twice", TABLE, evaluate_every=150).run(steps=100)
+    again = resumed(tmp_path / "twice", TABLE, evaluate_every=150)
+    again.run(steps=200 - again.progress.steps)
+    for name in ("last.pt", "best.pt"):
+        assert differences(load(tmp_path / "once" / name), load(tmp_path / "twice" / name)) == []
+
+
+@pytest.mark.parametrize("what", [TABLE, NETWORK], ids=["q_table", "dqn"])
+def test_resumed_curves_are_those_of_one_go(tmp_path, what):
+    whole, first = trainer(tmp_path / "once", what), trainer(tmp_path / "twice", what)
+    whole.run(steps=300), first.run(steps=173)
+    close(whole), close(first)
+    wait_for_a_new_events_file()
+    again = resumed(tmp_path / "twice", what)
+    again.run(steps=300 - again.progress.steps)
+    close(again)
+    once, twice = curves(tmp_path / "once"), curves(tmp_path / "twice")
+    assert once.keys() == twice.keys()
+    assert [name for name in once if once[name] != twice[name]] == []
+
+
+def test_a_killed_training_resumes_from_its_last_checkpoint_and_its_curves_never_go_back(tmp_path):
+    killed = trainer(tmp_path, NETWORK, save_every=100)
+
+    def kill(progress):
+        if progress.steps > 190:  # points at 150 are collected by now, the checkpoint is that of step 100
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        killed.run(steps=400, report=kill)
+    close(killed)
+    wait_for_a_new_events_file()
+    again = resumed(tmp_path, NETWORK, save_every=100)
+    assert 100 <= again.progress.steps < 104
+    again.run(steps=400 - again.progress.steps)
+    close(again)
+    points = curves(tmp_path)
+    for name, values in points.items():
+        steps = [step for step, _ in values]
+        assert steps == sorted(set(steps)), name
+    assert len(points["train/explore"]) == 8  # every 50 steps up to 400: none lost either
+
+
+def test_points_up_to_a_checkpoint_are_on_disk_with_it(tmp_path):
+    # A process killed right after it wrote last.pt never writes them again: the resumed one starts behind them.
+    one = trainer(tmp_path, TABLE)
+    one.run(steps=600)
+    assert [len(curves(tmp_path)[name]) for name in ("train/explore", "evaluation/reward")] == [12, 10]
+    close(one)
+
+
+def test_the_curves_hold_the_norms_of_every_variable_and_gradient(tmp_path):
+    one = trainer(tmp_path, FULL)
+    one.run(steps=120)
+    close(one)
+    points = curves(tmp_path)
+    names = [name for name, _ in one.learner.network.named_parameters()]
+    assert len(names) == 6
+    for name in names:
+        for kind in ("variable", "gradient"):
+            assert len(points[f"train/norm/{kind}/{name}"]) == 2, name
+    gradient = points[f"train/norm/gradient/{names[0]}"]
+    assert all(value > 0 for _, value in gradient) and gradient[0][1] != gradient[1][1]
+    assert {"train/loss", "train/q_value", "train/explore", "train/episodes", "evaluation/reward"} <= points.keys()
+
+
+def test_the_best_policy_is_kept(tmp_path):
+    one = trainer(tmp_path, TABLE)
+    one.run(steps=600)
+    close(one)
+    scores = [value for _, value in curves(tmp_path)["evaluation/reward"]]
+    best = load(tmp_path / "best.pt")
+    assert len(scores) == 10 and len(set(scores)) > 1
+    assert best["score"] == pytest.approx(max(scores)) == one.progress.best
+    assert best["steps"] == curves(tmp_path)["evaluation/reward"][scores.index(max(scores))][0]
+    assert best["task"] == "drivebot" and "training" not in best  # a policy, not all that learning on needs
+
+
+def test_a_training_too_short_to_be_evaluated_has_a_best_policy_too(tmp_path):
+    one = trainer(tmp_path, TABLE, evaluate_every=10_000)
+    one.run(steps=20)
+    assert load(tmp_path / "best.pt")["score"] == one.progress.best
+
+
+def test_evaluations_leave_training_as_it_is(tmp_path):
+    trainer(tmp_path / "often", NETWORK, evaluate_every=30).run(steps=200)
+    trainer(tmp_path / "never", NETWORK, evaluate_every=10_000).run(steps=200)
+    often, never = (load(tmp_path / name / "last.pt")["training"] for name in ("often", "never"))
+    assert differences(often["learner"], never["learner"]) == [] and differences(often["envs"], never["envs"]) == []
+
+
+def test_stop_keeps_what_was_done(tmp_path):
+    asked = []
+    one = trainer(tmp_path, TABLE, evaluate_every=10_000, save_every=10_000)
+    progress = one.run(steps=10_000, stop=lambda: asked.append(0) or len(asked) > 20)
+    assert 60 <= progress.steps <= 80
+    assert load(tmp_path / "last.pt")["steps"] == progress.steps and (tmp_path / "best.pt").is_file()
+    assert differences(load(tmp_path / "last.pt")["training"]["learner"], one.learner.get_state()) == []
+
+
+def test_episodes_can_be_counted_instead_of_steps(tmp_path):
+    one = trainer(tmp_path, TABLE)
+    assert 5 <= one.run(episodes=5).episodes < 9
+    before = one.progress.episodes
+    assert before + 5 <= one.run(episodes=5).episodes < before + 9
+
+
+@pytest.mark.parametrize("n_step", [1, 3])
+def test_an_environment_without_a_state_starts_new_episodes_that_join_no_old_one(tmp_path, n_step):
+    told = []
+
+    class Recorder(DQN):
+        def learn(self, transitions):
+            told.append(transitions)
+            super().learn(transitions)
+
+    what = (Recorder, "raw", DQNSettings(**PLAIN, n_step=n_step, discount=1.0))
+    trainer(tmp_path, what, wrap=Stateless, seed=3).run(steps=100)
+    again = resumed(tmp_path, what, wrap=Stateless, seed=4)
+    again.run(steps=100)
+    # What an n-step sample may be: n valid steps in a row, the last of which leads where the sample says.
+    leads_to = defaultdict(set)
+    for one in told:
+        for row in np.flatnonzero(one.valid):
+            leads_to[one.observation[row].tobytes()].add(one.next_observation[row].tobytes())
+    batch = again.learner.replay.sample(3000, np.random.default_rng(0))
+    joined = 0
+    for here, there in zip(batch.observation, batch.next_observation, strict=True):
+        reached = {here.tobytes()}
+        ways = set()
+        for _ in range(n_step):
+            reached = set().union(*(leads_to[one] for one in reached))
+            ways |= reached
+        joined += there.tobytes() not in ways
+    assert joined == 0
