@@ -50,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", required=True, metavar="DIR", help="folder for best.pt, last.pt, curves, settings.yaml")
     length = train.add_mutually_exclusive_group()
     length.add_argument("--steps", type=_positive, metavar="N", help="steps to train; with --resume, so many more")
-    length.add_argument("--episodes", type=_positive, metavar="N", help="episodes to train; with --resume, so many more")
+    length.add_argument(
+        "--episodes", type=_positive, metavar="N", help="episodes to train; with --resume, so many more"
+    )
     train.add_argument("--resume", action="store_true", help="go on from DIR/last.pt, exactly")
     train.set_defaults(do=_train)
 
@@ -65,11 +67,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_pair(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", metavar="TASK", help=f"{', '.join(TASKS)}, or package.module:Class")
-    parser.add_argument("--controller", required=True, metavar="C", help=f"{', '.join(CONTROLLERS)}, or package.module:Class")
-    parser.add_argument("--seed", type=_seed, default=0, metavar="S", help="of the run; the same seed gives the same (default 0)")
+    parser.add_argument(
+        "--controller", required=True, metavar="C", help=f"{', '.join(CONTROLLERS)}, or package.module:Class"
+    )
+    parser.add_argument(
+        "--seed", type=_seed, default=0, metavar="S", help="of the run; the same seed gives the same (default 0)"
+    )
     parser.add_argument("--preset", metavar="NAME", help="settings from config/, such as article, or a YAML file")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments",
-                        help="override a setting, as often as you like: task.history=4, learning_rate=0.01")  # fmt: skip
+                        help="override a setting, any number of times: task.history=4, learning_rate=0.01")  # fmt: skip
 
 
 def _positive(text: str) -> int:
@@ -103,7 +109,11 @@ class _Interrupt:
 
 def _plan(arguments: argparse.Namespace, **options) -> Plan:
     return make_plan(
-        arguments.task, arguments.controller, arguments.preset, assignments=parse_assignments(arguments.assignments), **options
+        arguments.task,
+        arguments.controller,
+        arguments.preset,
+        assignments=parse_assignments(arguments.assignments),
+        **options,
     )
 
 
@@ -160,7 +170,9 @@ def _train(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out)
     plan = _plan(arguments)
     if not issubclass(controller_class(plan.controller), Learner):
-        raise BadInput(f"controller '{plan.controller}' does not learn: run it, or train a learner such as q_table or dqn")
+        raise BadInput(
+            f"controller '{plan.controller}' does not learn: run it, or train a learner such as q_table or dqn"
+        )
     previous = None
     if arguments.resume:
         previous = load(out / "last.pt")
@@ -198,7 +210,9 @@ def _train(arguments: argparse.Namespace) -> int:
         progress = trainer.run(steps, episodes, report, interrupt)
     print(f"{progress.steps} steps, {progress.episodes} episodes; best evaluation {progress.best:.4g}; in {out}/")
     if interrupt.asked:
-        print(f"stopped; go on with: control-bench train {plan.task} --controller {plan.controller} --out {out} --resume")
+        print(
+            f"stopped; go on with: control-bench train {plan.task} --controller {plan.controller} --out {out} --resume"
+        )
     return 130 if interrupt.asked else 0
 
 
@@ -211,7 +225,9 @@ def _check_same(plan: Plan, previous: dict, arguments: argparse.Namespace, out: 
     mine |= {f"{name}_settings": sections[name] for name in sections}
     for key, value in mine.items():
         if previous[key] != value:
-            raise BadInput(f"{out}: began with {key} {previous[key]}, not {value}: resume with the same, or use another --out")
+            raise BadInput(
+                f"{out}: began with {key} {previous[key]}, not {value}: resume with the same, or use another --out"
+            )
     arguments.seed = previous["seed"]
 
 
@@ -243,7 +259,9 @@ class _nothing:
 def _bar(total: int, unit: str):
     from tqdm import tqdm
 
-    return tqdm(total=total, unit=f" {unit}", unit_scale=unit == "steps", file=sys.stderr, disable=None, mininterval=0.2)
+    return tqdm(
+        total=total, unit=f" {unit}", unit_scale=unit == "steps", file=sys.stderr, disable=None, mininterval=0.2
+    )
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -58,7 +58,8 @@ class _Rows:
 
 
 class TaskEnv(gymnasium.Env):
-    """One row of a task. `info` holds the raw `readings` and the `episode_seed`, and at the end `outcome` and `scores`."""
+    """One row of a task. `info` holds the raw `readings` and the `episode_seed`, and at the end `outcome` and
+    `scores`."""
 
     metadata = {"render_modes": []}
 
@@ -84,7 +85,8 @@ class TaskEnv(gymnasium.Env):
         if judgement.ended[0]:
             info |= {"outcome": self.task.outcome(0), "scores": self.task.scores(0)}
         return (
-            observation[0], float(judgement.reward[0]), bool(judgement.terminated[0]), bool(judgement.truncated[0]), info
+            observation[0], float(judgement.reward[0]),
+            bool(judgement.terminated[0]), bool(judgement.truncated[0]), info,
         )  # fmt: skip
 
     def _readings(self) -> dict[str, np.ndarray]:
@@ -134,7 +136,8 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         return [int(self._rngs[row].integers(SEEDS)) for row in rows]
 
     def step(self, actions):
-        """One step of every row: observations, rewards, terminated, truncated, info, each with a leading axis of rows."""
+        """One step of every row: observations, rewards, terminated, truncated, info, each with a leading axis of
+        rows."""
         first = self._ended.copy()
         command = self.task.command(np.asarray(actions))
         if first.any():

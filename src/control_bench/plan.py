@@ -143,7 +143,10 @@ def _take_checkpoint(plan: Plan, path: Path) -> None:
         if contents.get(kind) != mine:
             raise BadInput(f"{path}: made for {kind} '{contents.get(kind)}', not '{mine}': name a checkpoint of {mine}")
     plan.checkpoint, plan.contents = path, contents
-    plan.task_settings, plan.controller_settings = dict(contents["task_settings"]), dict(contents["controller_settings"])
+    plan.task_settings, plan.controller_settings = (
+        dict(contents["task_settings"]),
+        dict(contents["controller_settings"]),
+    )
 
 
 def _find(plan: Plan, key: str) -> tuple[str, str]:
@@ -164,4 +167,6 @@ def _find(plan: Plan, key: str) -> tuple[str, str]:
 
 def describe(plan: Plan) -> str:
     """The plan's settings as YAML, as `settings.yaml` keeps them."""
-    return yaml.safe_dump({"task": plan.task, "controller": plan.controller, "settings": plan.resolved()}, sort_keys=False)
+    return yaml.safe_dump(
+        {"task": plan.task, "controller": plan.controller, "settings": plan.resolved()}, sort_keys=False
+    )

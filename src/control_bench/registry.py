@@ -1,4 +1,5 @@
-"""The tasks and controllers there are, by the names that the command line, the launch files and Gymnasium know them by."""
+"""The tasks and controllers there are, by the names that the command line, the launch files and Gymnasium know them
+by."""
 
 import importlib
 from typing import Any
@@ -38,7 +39,8 @@ def _load(kind: str, name: str, known: dict[str, str]) -> type:
 
 
 def task_class(name: str) -> type[Task]:
-    """A task of ours by name, or the user's own by `package.module:Class`; BadInput with the nearest name if neither."""
+    """A task of ours by name, or the user's own by `package.module:Class`; BadInput with the nearest name if
+    neither."""
     return _load("task", name, TASKS)
 
 

@@ -1,4 +1,5 @@
-"""Where the package's maps, robots, settings and policies lie: in the source tree, or in share/ of what installed it."""
+"""Where the package's maps, robots, settings and policies lie: in the source tree, or in share/ of what installed
+it."""
 
 from functools import cache
 from pathlib import Path
@@ -8,7 +9,8 @@ from control_bench.errors import BadInput, nearest
 
 @cache
 def share() -> Path:
-    """The folder that holds `maps/`, `config/` and `policies/`: of a checkout, a catkin install space or a pip install."""
+    """The folder that holds `maps/`, `config/` and `policies/`: of a checkout, a catkin install space or a pip
+    install."""
     for folder in Path(__file__).resolve().parents:
         for candidate in (folder, folder / "share" / "control_bench"):
             if (candidate / "package.xml").is_file() and (candidate / "maps").is_dir():

@@ -1,4 +1,5 @@
-"""Settings: frozen dataclasses filled from YAML, rosparam or the command line, with errors that name the key and the mend."""
+"""Settings: frozen dataclasses filled from YAML, rosparam or the command line, with errors that name the key and the
+mend."""
 
 import math
 import types
@@ -31,7 +32,9 @@ def fill(cls: type[T], values: Mapping[str, Any], where: str) -> T:
         if key not in known:
             raise BadInput(f"{where}: unknown key '{key}', {nearest(key, known)}")
         checked[key] = _convert(value, hints[key], f"{where}: {key}")
-    missing = [n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING and n not in checked]
+    missing = [
+        n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING and n not in checked
+    ]
     if missing:
         raise BadInput(f"{where}: '{missing[0]}' is missing: give it a value")
     try:

@@ -35,8 +35,13 @@ def feed(learner, steps, rows=1, seed=7, ends=0.1):
         there = rng.uniform([-2, 0], [2, 8], (rows, 2)).astype(np.float32)
         learner.learn(
             Transitions(
-                here, rng.integers(0, 3, rows), rng.normal(0.0, 2.0, rows), there, rng.random(rows) < ends,
-                rng.random(rows) < ends, np.ones(rows, dtype=bool),
+                here,
+                rng.integers(0, 3, rows),
+                rng.normal(0.0, 2.0, rows),
+                there,
+                rng.random(rows) < ends,
+                rng.random(rows) < ends,
+                np.ones(rows, dtype=bool),
             )  # fmt: skip
         )
         here = there
@@ -170,8 +175,9 @@ def test_a_dueling_head_averages_advantages_over_the_actions_of_each_state():
     alone = np.concatenate([learner.values(one[None]) for one in states])
     np.testing.assert_allclose(together, alone, rtol=1e-5)  # averaged over a batch, states would change each other
     variables = get_variables(learner.network)
-    value = forward({k: v for k, v in variables.items() if k.startswith("body") or k.startswith("adv")} | {
-        "advantages.weight": variables["value.weight"], "advantages.bias": variables["value.bias"]}, states)  # fmt: skip
+    body = {name: values for name, values in variables.items() if name.startswith("body")}
+    head = {"advantages.weight": variables["value.weight"], "advantages.bias": variables["value.bias"]}
+    value = forward(body | head, states)
     np.testing.assert_allclose(together.mean(axis=1), value[:, 0], rtol=1e-4)
 
 
@@ -289,13 +295,13 @@ def test_a_replay_smaller_than_an_episode_goes_on_past_its_end():
     learner.rng = Counted(learner.rng)
     row, no, yes = np.zeros((1, 2), np.float32), np.array([False]), np.array([True])
     for step in range(30):
-        ended, begins = step % 5 == 3, step % 5 == 4
-        learner.learn(Transitions(row, np.array([0]), np.array([1.0]), row, yes if ended else no, no, no if begins else yes))
+        ends, valid = (yes if step % 5 == 3 else no), (no if step % 5 == 4 else yes)
+        learner.learn(Transitions(row, np.array([0]), np.array([1.0]), row, ends, no, valid))
     assert learner.updates > 0
 
 
 class Beam:
-    """Rows of a point on -1..1, moved left, not at all or right by 0.2; it earns -|x|, and is cut off after 12 steps."""
+    """Rows of a point on -1..1, moved left, not at all or right by 0.2; it earns -|x|, and ends after 12 steps."""
 
     def __init__(self, rows, seed):
         self.rng, self.rows = np.random.default_rng(seed), rows
@@ -349,8 +355,8 @@ def test_wrong_spaces_are_refused_with_the_mend(observations, actions, mend):
 
 @pytest.mark.parametrize(
     "name, value",
-    [("learning_rate", 0.0), ("batch", 0), ("hidden", (8, 0)), ("discount", 1.5), ("target_rate", 0.0), ("priority", 1.5),
-     ("learn_start", -1), ("n_step", 0), ("replay", 0), ("clip_gradient", -1.0)],
+    [("learning_rate", 0.0), ("batch", 0), ("hidden", (8, 0)), ("discount", 1.5), ("target_rate", 0.0),
+     ("priority", 1.5), ("learn_start", -1), ("n_step", 0), ("replay", 0), ("clip_gradient", -1.0)],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(name, value):
     with pytest.raises(BadInput, match=name):

@@ -144,7 +144,7 @@ def test_wrong_spaces_are_refused_with_the_mend(observations, actions, mend):
         QTable(observations, actions)
 
 
-@pytest.mark.parametrize("wrong", [{"learning_rate": 0.0}, {"learning_rate": 1.1}, {"discount": 1.1}, {"explore_start": 1.1}])
-def test_settings_out_of_range_are_refused(wrong):
-    with pytest.raises(BadInput, match=next(iter(wrong))):
-        QTableSettings(**wrong)
+@pytest.mark.parametrize("name, value", [("learning_rate", 0.0), ("learning_rate", 1.1), ("discount", 1.1)])
+def test_settings_out_of_range_are_refused(name, value):
+    with pytest.raises(BadInput, match=name):
+        QTableSettings(**{name: value})

@@ -47,7 +47,8 @@ def test_begin_forgets_the_turn():
 
 
 def test_the_two_distances_can_be_set():
-    assert acts(turner(turn_below=20.0, clear_above=30.0), (25, 1, 2), (19, 1, 2), (29, 1, 2), (31, 1, 2)) == [0, 2, 2, 0]
+    controller = turner(turn_below=20.0, clear_above=30.0)
+    assert acts(controller, (25, 1, 2), (19, 1, 2), (29, 1, 2), (31, 1, 2)) == [FORWARD, RIGHT, RIGHT, FORWARD]
 
 
 @pytest.mark.parametrize("settings", [{"turn_below": 0.0}, {"turn_below": 90.0}])

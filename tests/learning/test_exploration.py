@@ -10,9 +10,8 @@ from control_bench.errors import BadInput
 from control_bench.learning.exploration import ExplorationSettings, pick, weighted_pick_probabilities
 
 ARTICLE = np.array([[6.8, 7.7, 3.9]])
-VALUES = hnp.arrays(
-    np.float64, st.tuples(st.integers(1, 4), st.integers(1, 5)), elements=st.floats(-1e100, 1e100, allow_subnormal=False)
-)
+FLOATS = st.floats(-1e100, 1e100, allow_subnormal=False)
+VALUES = hnp.arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 5)), elements=FLOATS)
 
 
 def constant(**settings):

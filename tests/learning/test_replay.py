@@ -32,8 +32,7 @@ class Stream:
         valid = np.array([not self.ends(t - 1, row) for row in lanes])
         return Transitions(
             observation, np.full(self.rows, t % 100), np.where(valid, float(t), 0.0), observation + 1,
-            np.array([(t, row) in self.terminated for row in lanes]), np.array([(t, row) in self.truncated for row in lanes]),
-            valid,
+            *(np.array([(t, row) in ends for row in lanes]) for ends in (self.terminated, self.truncated)), valid,
         )  # fmt: skip
 
     def into(self, replay, steps):

@@ -6,6 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+import torch
 from tensorboardX.proto.event_pb2 import Event
 
 from control_bench.controllers.dqn import DQN, DQNSettings
@@ -18,11 +19,20 @@ from control_bench.tasks.drivebot import Drivebot, DrivebotSettings
 
 # What is trained: a class, its task's encoder, and its settings. Episodes are short, so that many begin and end.
 TABLE = (QTable, "ordering", QTableSettings(explore_by="weighted"))
-PLAIN = dict(hidden=(8,), batch=8, learn_start=40, update_every=4, target_every=7, explore_steps=200)
+PLAIN = dict(hidden=(8,), batch=8, learn_start=40, update_every=4, target_every=7, explore_steps=200, replay=600)
 NETWORK = (DQN, "standardised", DQNSettings(**PLAIN))
-FULL = (DQN, "raw", DQNSettings(**PLAIN, dueling=True, n_step=3, priority=0.6, importance_steps=300, replay=90))
+FULL = (DQN, "raw", DQNSettings(**PLAIN | {"replay": 90}, dueling=True, n_step=3, priority=0.6, importance_steps=300))
 SGD = (DQN, "raw", DQNSettings(**PLAIN | {"target_every": 1}, optimiser="sgd", target_rate=0.1, loss="squared"))
 OFTEN = dict(log_every=50, save_every=70, evaluate_every=60)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """As the command line trains: networks this small are faster in one thread, and exact."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 class Stateless:
@@ -34,9 +44,8 @@ class Stateless:
 
 def trainer(out, what, seed=3, rows=4, wrap=lambda envs: envs, learner=None, **settings):
     cls, encoder, learner_settings = what
-    task, judge = (
-        Drivebot(DrivebotSettings(encoder=encoder, max_steps=25, patience=6, sensor_noise=True), rows) for rows in (rows, 2)
-    )
+    task_settings = DrivebotSettings(encoder=encoder, max_steps=25, patience=6, sensor_noise=True)
+    task, judge = (Drivebot(task_settings, count) for count in (rows, 2))
     learner = learner or cls(task.observation_space, task.action_space, learner_settings, seed=seed)
     about = {"task": "drivebot", "controller": cls.__name__}
     training = TrainingSettings(rows=rows, evaluate_rows=2, **OFTEN | settings)
@@ -55,7 +64,8 @@ def differences(one, other, at=""):
     if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
         return [found for key in one for found in differences(one[key], other[key], f"{at}/{key}")]
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        return [found for i, pair in enumerate(zip(one, other, strict=True)) for found in differences(*pair, f"{at}/{i}")]
+        pairs = enumerate(zip(one, other, strict=True))
+        return [found for i, pair in pairs for found in differences(*pair, f"{at}/{i}")]
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
         alike = (one.dtype, one.shape) == (other.dtype, other.shape) and one.tobytes() == other.tobytes()
     else:

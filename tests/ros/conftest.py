@@ -1,4 +1,5 @@
-"""What the rostests share: masters of their own, launches that are ended by their process id, and messages collected."""
+"""What the rostests share: masters of their own, launches that are ended by their process id, and messages
+collected."""
 
 import os
 import socket
@@ -103,8 +104,9 @@ def port_open(port: int) -> bool:
 
 def node_pid(ros, name: str) -> int | None:
     """The process id of a node on a master."""
-    import rosgraph
     import xmlrpc.client
+
+    import rosgraph
 
     try:
         uri = rosgraph.Master("/test", master_uri=ros.master).lookupNode(name)

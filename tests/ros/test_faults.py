@@ -1,4 +1,5 @@
-"""What goes wrong over ROS: killed nodes, a master that is gone, two drivers, strangers' resets. Nothing stored is lost."""
+"""What goes wrong over ROS: killed nodes, a master that is gone, two drivers, strangers' resets. Nothing stored is
+lost."""
 
 import os
 import sqlite3
@@ -78,9 +79,7 @@ def test_two_controllers_on_one_topic(ros):
 def test_a_stranger_resets_the_robot(ros, tmp_path):
     # Resets from elsewhere, many at once and in mid-episode, neither block the world nor spoil what is stored.
     store = tmp_path / "ros.db"
-    launch = ros.launch(
-        "clock:=lockstep", "controller:=turn_until_clear", f"episodes:={EPISODES}", f"store:={store}"
-    )
+    launch = ros.launch("clock:=lockstep", "controller:=turn_until_clear", f"episodes:={EPISODES}", f"store:={store}")
     wait_for(lambda: stored(store) >= 1, 60, "the first episode")
     request = "{robot: robot0, seed: 7, start: [5, 1, 0]}"
     calls = [ros.start("rosservice", "call", "/world_node/reset", request) for _ in range(3)]
@@ -121,6 +120,8 @@ def test_start_in_a_wall_is_refused(ros):
     wait_for(lambda: node_pid(ros, "/world_node"), 30, "the world")
     ros.start("rosservice", "list").wait(20)
     for start, why in (("[0.1, 9, 0]", "in a wall"), ("[50, 9, 0]", "off the map"), ("[1]", "x, y and theta")):
-        call = ros.start("rosservice", "call", "--wait", "/world_node/reset", f"{{robot: robot0, seed: 1, start: {start}}}")
+        call = ros.start(
+            "rosservice", "call", "--wait", "/world_node/reset", f"{{robot: robot0, seed: 1, start: {start}}}"
+        )
         assert call.wait(30) == 0
         assert "success: False" in call.text() and why in call.text()

@@ -53,6 +53,8 @@ def test_standardised_has_the_articles_mean_and_deviation():
 
 def test_ordering_is_by_descending_range_and_stable():
     assert ENCODERS["ordering"](CM).tolist() == [[1, 0, 2], [0, 1, 2], [1, 2, 0], [0, 2, 1]]
+    many = np.random.default_rng(0).integers(0, 3, (1, 60))
+    assert ENCODERS["ordering"](many)[0].tolist() == sorted(range(60), key=lambda sonar: -many[0, sonar])
 
 
 def test_furthest_is_the_first_of_the_longest():

@@ -131,6 +131,19 @@ def test_any_laser_reads_by_stdrs_rule_on_any_map(data, where, rays, low, span):
     assert_readings_are_stdrs(grid, Robot(lasers=(laser,)), poses)
 
 
+def test_a_ray_along_the_edge_of_cells_falls_to_the_side_that_exact_cosines_say():
+    # The cone's last ray runs up x = 3, a wall on its left; the others lean away to the right. The last bit decides.
+    cells = np.zeros((12, 12), np.int8)
+    cells[5:9, 2] = 100
+    grid, hits = GridMap(cells, 1.0), 0
+    for rays in range(2, 80):
+        sonar = Sonar(cone_angle=(rays - 0.5) * STEP, max_range=11.0)
+        pose = (3.0, 0.5, math.pi / 2 - (-sonar.cone_angle / 2 + STEP * (rays - 1)))
+        assert_readings_are_stdrs(grid, Robot(sonars=(sonar,)), np.array([pose]))
+        hits += naive_sonar(grid, cells.tolist(), sonar, pose) < math.inf
+    assert 0 < hits < 78
+
+
 @pytest.mark.parametrize("cone", [2.0 * math.pi, 3.0 * math.pi, 4.0 * math.pi])
 def test_a_cone_of_a_full_turn_and_more_still_sees_all_around(cone):
     cells = np.zeros((41, 41), np.int8)

@@ -24,7 +24,8 @@ def run_episode(env: TaskEnv, actor: Actor, index: int, seed: int) -> Episode:
         rewards.append(reward)
         action = actor.step(observation, reward, terminated, truncated)
     return Episode(
-        index, seed, info["outcome"], info["scores"], time.perf_counter() - started, np.array(rewards), np.array(actions),
+        index, seed, info["outcome"], info["scores"], time.perf_counter() - started,
+        np.array(rewards), np.array(actions),
         {name: np.array([one[name] for one in readings]) for name in readings[0]},
     )  # fmt: skip
 

@@ -57,7 +57,9 @@ class Store:
                 self._db.executescript(SCHEMA)
                 self._db.execute(f"PRAGMA user_version = {FORMAT}")
         except (OSError, sqlite3.Error) as error:
-            raise BadInput(f"{path}: can't be used as a store ({error}): name a file in a folder you may write to") from None
+            raise BadInput(
+                f"{path}: can't be used as a store ({error}): name a file in a folder you may write to"
+            ) from None
 
     def close(self) -> None:
         self._db.close()
@@ -94,7 +96,9 @@ class Store:
         try:
             self._db.execute(statement, values)
         except sqlite3.Error as error:
-            raise BadInput(f"{self.path}: can't be written ({error}); what it holds is kept: free it or its disk") from None
+            raise BadInput(
+                f"{self.path}: can't be written ({error}); what it holds is kept: free it or its disk"
+            ) from None
 
     def runs(self) -> list[Run]:
         """All runs, oldest first."""

@@ -47,7 +47,12 @@ class Actor:
     def _learn(self, observation, reward: float, terminated: bool, truncated: bool, valid: bool) -> None:
         self.controller.learn(
             Transitions(
-                self._observation[None], np.asarray(self._action)[None], np.array([reward]), observation[None],
-                np.array([terminated]), np.array([truncated]), np.array([valid]),
+                self._observation[None],
+                np.asarray(self._action)[None],
+                np.array([reward]),
+                observation[None],
+                np.array([terminated]),
+                np.array([truncated]),
+                np.array([valid]),
             )  # fmt: skip
         )

@@ -54,7 +54,8 @@ class Controller:
 
 @dataclass(frozen=True)
 class Transitions:
-    """One step of several parallel episodes; arrays (rows, ...). `valid` is False in rows that only began an episode."""
+    """One step of several parallel episodes; arrays (rows, ...). `valid` is False in rows that only began an
+    episode."""
 
     observation: np.ndarray
     action: np.ndarray

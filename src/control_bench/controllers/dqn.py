@@ -1,8 +1,8 @@
 """Deep Q-learning (Mnih et al., 2015), with the parts that became its standard as settings.
 
-Double (van Hasselt et al., 2016), dueling (Wang et al., 2016), n-step and prioritised replay (Schaul et al., 2016), hard
-or soft target updates. The preset `article` is drivebot's (matpalm's blog, 2016): three sigmoid units, plain gradient
-descent, each gradient clipped to norm 10, and no regard for terminal steps.
+Double (van Hasselt et al., 2016), dueling (Wang et al., 2016), n-step and prioritised replay (Schaul et al., 2016),
+hard or soft target updates. The preset `article` is drivebot's (matpalm's blog, 2016): three sigmoid units, plain
+gradient descent, each gradient clipped to norm 10, and no regard for terminal steps.
 """
 
 from dataclasses import dataclass

@@ -17,7 +17,8 @@ FORWARD, LEFT, RIGHT = 0, 1, 2
 
 @dataclass(frozen=True)
 class TurnUntilClearSettings:
-    """Attributes: turn_below, start turning when the front sonar reads less, cm; clear_above, drive on above this, cm."""
+    """Attributes: turn_below, start turning when the front sonar reads less, cm; clear_above, drive on above this,
+    cm."""
 
     turn_below: float = 60.0
     clear_above: float = 80.0

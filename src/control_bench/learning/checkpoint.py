@@ -1,7 +1,7 @@
 """Checkpoints: a policy, and what learning on needs, in one file that can hold arrays and plain values only.
 
-A checkpoint is a zip of `.npy` arrays beside a JSON text that says where they belong, so nothing in it can run code, and
-it opens without torch. Files are written beside and renamed: a kill never leaves half a checkpoint.
+A checkpoint is a zip of `.npy` arrays beside a JSON text that says where they belong, so nothing in it can run code,
+and it opens without torch. Files are written beside and renamed: a kill never leaves half a checkpoint.
 """
 
 import io

@@ -25,7 +25,9 @@ class ExplorationSettings:
         require(self.explore_steps >= 0, "explore_steps should be 0 or more")
         top = 1.0 if self.explore_by == "epsilon" else np.inf
         for name in ("explore_start", "explore_end"):
-            require(0.0 <= getattr(self, name) <= top, f"{name} should be 0 to {top:g} with explore_by: {self.explore_by}")
+            require(
+                0.0 <= getattr(self, name) <= top, f"{name} should be 0 to {top:g} with explore_by: {self.explore_by}"
+            )
 
     def strength(self, step: int) -> float:
         """rho or epsilon after so many steps."""
@@ -34,7 +36,8 @@ class ExplorationSettings:
 
 
 def weighted_pick_probabilities(values: np.ndarray, rho: float) -> np.ndarray:
-    """Probabilities (rows, actions) in proportion to values**rho; rows with a negative value are lifted above 0 first."""
+    """Probabilities (rows, actions) in proportion to values**rho; rows with a negative value are lifted above 0
+    first."""
     lowest = values.min(axis=1, keepdims=True)
     lifted = np.where(lowest < 0, values - lowest + 1e-3, values)
     highest = lifted.max(axis=1, keepdims=True)

@@ -13,7 +13,8 @@ from control_bench.controllers.base import Transitions
 
 @dataclass(frozen=True)
 class Batch:
-    """A sample; arrays (batch, ...). `reward` is the discounted n-step sum, `ahead` what the value behind it counts for."""
+    """A sample; arrays (batch, ...). `reward` is the discounted n-step sum, `ahead` what the value behind it counts
+    for."""
 
     observation: np.ndarray
     action: np.ndarray

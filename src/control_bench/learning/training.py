@@ -1,7 +1,9 @@
-"""The training loop: any learner on any vector environment, with curves, evaluations and checkpoints that really resume.
+"""The training loop: any learner on any vector environment, with curves, evaluations and checkpoints that really
+resume.
 
-Everything that the coming steps depend on is in `last.pt` (the learner with its replay, optimiser and generators, and the
-environment where it offers `get_state`), so that N steps, a stop and N more give the checkpoint that 2 N in one go give.
+Everything that the coming steps depend on is in `last.pt` (the learner with its replay, optimiser and generators, and
+the environment where it offers `get_state`), so that N steps, a stop and N more give the checkpoint that 2 N in one
+go give.
 """
 
 from collections.abc import Callable
@@ -62,7 +64,8 @@ class Trainer:
         report: Callable[[Progress], None] = lambda progress: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> Progress:
-        """Trains for so many more steps or episodes, or until `stop()`; then saves `last.pt`, and `best.pt` if there is none."""
+        """Trains for so many more steps or episodes, or until `stop()`; then saves `last.pt`, and `best.pt` if there
+        is none."""
         progress, s = self.progress, self.settings
         last_step = progress.steps + steps if steps is not None else np.inf
         last_episode = progress.episodes + episodes if episodes is not None else np.inf
@@ -88,9 +91,7 @@ class Trainer:
         action = self.learner.explore(self._observation)
         observation, reward, terminated, truncated, _ = self.envs.step(action)
         valid = ~self._ended
-        self.learner.learn(
-            Transitions(self._observation, action, reward, observation, terminated, truncated, valid)
-        )
+        self.learner.learn(Transitions(self._observation, action, reward, observation, terminated, truncated, valid))
         self._observation, self._ended = observation, terminated | truncated
         self._totals = np.where(valid, self._totals + reward, 0.0)
         self.progress.steps += int(valid.sum())

@@ -1,8 +1,8 @@
 """benchmark_node: starts episodes, judges them by what is on the topics, stores them, and ends when all are done.
 
-It judges our world, the real STDR and a real robot alike: whoever offers the Reset service and the sensors. An episode in
-which something failed (the world fell silent, the driver was replaced) is started again from its seed; none is stored
-twice, and when this node itself is killed and started again it goes on with the run it was at.
+It judges our world, the real STDR and a real robot alike: whoever offers the Reset service and the sensors. An
+episode in which something failed (the world fell silent, the driver was replaced) is started again from its seed;
+none is stored twice, and when this node itself is killed and started again it goes on with the run it was at.
 """
 
 import json
@@ -172,7 +172,15 @@ class Benchmark:
         """The run: the one that this node was at before it was killed, or a new one."""
         p = self._parameters
         run = Run(
-            p.task, p.controller, p.seed, p.clock, p.learn, p.label, settings["task"], settings["controller"], id=p.run_id or ""
+            p.task,
+            p.controller,
+            p.seed,
+            p.clock,
+            p.learn,
+            p.label,
+            settings["task"],
+            settings["controller"],
+            id=p.run_id or "",
         )
         if self._store:
             self._store.add_run(run)
@@ -225,7 +233,10 @@ class Benchmark:
                 rospy.logwarn("%s %s: episode %d starts again", course.name, course.fault, self._playing.pop(index))
             elif silent > self._parameters.timeout:
                 rospy.logwarn(
-                    "no sensors of %s for %.0f s: episode %d starts again", course.name, silent, self._playing.pop(index)
+                    "no sensors of %s for %.0f s: episode %d starts again",
+                    course.name,
+                    silent,
+                    self._playing.pop(index),
                 )
         number = self._next()
         if index in self._playing or number is None or course.driver is None:
@@ -243,7 +254,8 @@ class Benchmark:
         self._episodes.append(episode)
         message = EpisodeMessage(
             run=self._run.id, task=self._run.task, controller=self._run.controller, episode=episode.index,
-            seed=episode.seed, outcome=episode.outcome, reward=episode.reward, steps=episode.steps, seconds=episode.seconds,
+            seed=episode.seed, outcome=episode.outcome, reward=episode.reward, steps=episode.steps,
+            seconds=episode.seconds,
         )  # fmt: skip
         message.header.stamp = rospy.Time.now()
         self._ended.publish(message)

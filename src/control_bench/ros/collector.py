@@ -24,7 +24,8 @@ class Newest:
 
 
 class Collector:
-    """Lockstep: waits for a message on each of some topics, all with one stamp; older ones are forgotten when a newer stamp comes."""
+    """Lockstep: waits for a message on each of some topics, all with one stamp; older ones are forgotten when a newer
+    stamp comes."""
 
     def __init__(self, topics: Iterable[str]) -> None:
         self._topics = frozenset(topics)

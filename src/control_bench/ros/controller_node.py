@@ -61,7 +61,11 @@ class ControllerNode:
         """Starts to hear sensors and judgements; the last thing that a node does before it spins."""
         for topic in self._needed:
             rospy.Subscriber(
-                topic, self._topics.types[topic], lambda m, t=topic: self._sense(t, m), queue_size=QUEUE, tcp_nodelay=True
+                topic,
+                self._topics.types[topic],
+                lambda m, t=topic: self._sense(t, m),
+                queue_size=QUEUE,
+                tcp_nodelay=True,
             )
         rospy.Subscriber(REWARD, Reward, self._judge, queue_size=QUEUE, tcp_nodelay=True)
 
@@ -69,7 +73,9 @@ class ControllerNode:
         if self._saved is None or not self._saved.is_file():
             return
         contents = load(self._saved)
-        if any(contents.get(key) != self._about[key] for key in ("task", "controller", "spaces", "controller_settings")):
+        if any(
+            contents.get(key) != self._about[key] for key in ("task", "controller", "spaces", "controller_settings")
+        ):
             raise BadInput(f"{self._saved}: learned with other settings: give another out, or the same settings")
         self.actor.controller.set_state(contents["training"]["learner"])
         rospy.loginfo("goes on from %s", self._saved)

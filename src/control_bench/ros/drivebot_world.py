@@ -65,7 +65,11 @@ class RobotTopics:
             for topic, kind in self.topics.types.items()
         }
         self._subscriber = rospy.Subscriber(
-            f"{name}/{COMMAND}", Twist, lambda message: self._take(message, on_command), queue_size=QUEUE, tcp_nodelay=True
+            f"{name}/{COMMAND}",
+            Twist,
+            lambda message: self._take(message, on_command),
+            queue_size=QUEUE,
+            tcp_nodelay=True,
         )
         self._name = name
 

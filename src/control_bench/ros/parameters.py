@@ -1,4 +1,5 @@
-"""The nodes' private parameters, with their defaults and meanings, in one place; the launch files' args share the names."""
+"""The nodes' private parameters, with their defaults and meanings, in one place; the launch files' args share the
+names."""
 
 from dataclasses import dataclass
 from typing import Literal

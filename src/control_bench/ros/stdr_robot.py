@@ -25,24 +25,38 @@ def robot_message(robot: Robot) -> RobotMsg:
     for sonar in robot.sonars:
         message.sonarSensors.append(
             SonarSensorMsg(
-                maxRange=sonar.max_range, minRange=sonar.min_range, coneAngle=sonar.cone_angle, frequency=sonar.frequency,
-                noise=NoiseMsg(False, sonar.noise.mean, sonar.noise.std), frame_id=sonar.frame_id,
+                maxRange=sonar.max_range,
+                minRange=sonar.min_range,
+                coneAngle=sonar.cone_angle,
+                frequency=sonar.frequency,
+                noise=NoiseMsg(False, sonar.noise.mean, sonar.noise.std),
+                frame_id=sonar.frame_id,
                 pose=_pose_message(sonar.pose),
             )  # fmt: skip
         )
     for laser in robot.lasers:
         message.laserSensors.append(
             LaserSensorMsg(
-                maxAngle=laser.max_angle, minAngle=laser.min_angle, maxRange=laser.max_range, minRange=laser.min_range,
-                numRays=laser.num_rays, noise=NoiseMsg(False, laser.noise.mean, laser.noise.std),
-                frequency=laser.frequency, frame_id=laser.frame_id, pose=_pose_message(laser.pose),
+                maxAngle=laser.max_angle,
+                minAngle=laser.min_angle,
+                maxRange=laser.max_range,
+                minRange=laser.min_range,
+                numRays=laser.num_rays,
+                noise=NoiseMsg(False, laser.noise.mean, laser.noise.std),
+                frequency=laser.frequency,
+                frame_id=laser.frame_id,
+                pose=_pose_message(laser.pose),
             )  # fmt: skip
         )
     for reader in robot.rfid_readers:
         message.rfidSensors.append(
             RfidSensorMsg(
-                maxRange=reader.max_range, angleSpan=reader.angle_span, signalCutoff=reader.signal_cutoff,
-                frequency=reader.frequency, frame_id=reader.frame_id, pose=_pose_message(reader.pose),
+                maxRange=reader.max_range,
+                angleSpan=reader.angle_span,
+                signalCutoff=reader.signal_cutoff,
+                frequency=reader.frequency,
+                frame_id=reader.frame_id,
+                pose=_pose_message(reader.pose),
             )  # fmt: skip
         )
     terms = {name: getattr(robot.kinematics, name) for name in NOISE_TERMS}
@@ -62,7 +76,14 @@ def robot_of(message: RobotMsg) -> Robot:
         ),
         lasers=tuple(
             Laser(
-                m.frame_id, m.minAngle, m.maxAngle, m.numRays, m.maxRange, m.minRange, m.frequency, _pose(m.pose),
+                m.frame_id,
+                m.minAngle,
+                m.maxAngle,
+                m.numRays,
+                m.maxRange,
+                m.minRange,
+                m.frequency,
+                _pose(m.pose),
                 _noise(m.noise),
             )  # fmt: skip
             for m in message.laserSensors

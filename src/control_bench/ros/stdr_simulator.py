@@ -80,7 +80,9 @@ class StdrSimulator:
         try:
             self._move[request.robot](Pose2D(*request.start))
         except (rospy.ServiceException, TypeError) as error:
-            return ResetResponse(False, f"STDR can't put {request.robot} at {list(request.start)} ({error})", rospy.Time())
+            return ResetResponse(
+                False, f"STDR can't put {request.robot} at {list(request.start)} ({error})", rospy.Time()
+            )
         return ResetResponse(True, "", rospy.Time.now())
 
 

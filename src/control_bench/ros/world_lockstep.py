@@ -49,7 +49,9 @@ class LockstepWorld:
             self._robots.append(RobotTopics(task.robot, name, lambda command, i=i: self._command(i, command)))
             self._started.append(rospy.Publisher(f"{name}/episode_seed", UInt64, queue_size=QUEUE))
             self._subscribers.append(
-                rospy.Subscriber(f"{name}/reward", Reward, lambda m, i=i: self._judge(i, m), queue_size=QUEUE, tcp_nodelay=True)
+                rospy.Subscriber(
+                    f"{name}/reward", Reward, lambda m, i=i: self._judge(i, m), queue_size=QUEUE, tcp_nodelay=True
+                )
             )
         self._service = rospy.Service("~reset", Reset, self._reset)
 
@@ -142,5 +144,7 @@ class LockstepWorld:
 
 def main(task: Drivebot, parameters: WorldParameters) -> None:
     if not rospy.get_param("/use_sim_time", False):
-        raise BadInput("clock: lockstep needs /use_sim_time: set it to true before any node starts, as our launch files do")
+        raise BadInput(
+            "clock: lockstep needs /use_sim_time: set it to true before any node starts, as our launch files do"
+        )
     LockstepWorld(task, parameters).spin()

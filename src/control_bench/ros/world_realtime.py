@@ -1,7 +1,7 @@
 """The world in real time, a drop-in for STDR: its topics, types, frames, rates, latching and services.
 
-Motion is integrated with the time that really passed, ten times a second; the newest command holds. Where `stdr_msgs` is
-installed, STDR's own services and actions are there too (stdr_services.py).
+Motion is integrated with the time that really passed, ten times a second; the newest command holds. Where `stdr_msgs`
+is installed, STDR's own services and actions are there too (stdr_services.py).
 """
 
 import threading
@@ -101,7 +101,9 @@ class RealtimeWorld:
         self._spawned = 0  # STDR's counter: a name is never used again
         for _ in range(parameters.robots):
             self.spawn(task.robot)
-        self._timer = rospy.Timer(rospy.Duration(TICK), lambda event: self._frames.publish(self._map.transforms(rospy.Time.now())))
+        self._timer = rospy.Timer(
+            rospy.Duration(TICK), lambda event: self._frames.publish(self._map.transforms(rospy.Time.now()))
+        )
         self._service = rospy.Service("~reset", Reset, self._reset)
 
     def spawn(self, robot: Robot) -> str:

@@ -1,4 +1,5 @@
-"""What every task is: what is asked in a world. It knows nothing of learning, of ROS, or of how the world is simulated."""
+"""What every task is: what is asked in a world. It knows nothing of learning, of ROS, or of how the world is
+simulated."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar

@@ -21,9 +21,9 @@ from control_bench.tasks.drivebot_rewards import CLOCKWISE, CoarseGrid, any_move
 from control_bench.tasks.encoders import ENCODERS, History, centimetres, observation_space
 from control_bench.worlds.base import Readings
 from control_bench.worlds.grid_map import GridMap, load_map
+from control_bench.worlds.kernels import TICK
 from control_bench.worlds.robot import Robot
 from control_bench.worlds.robot_file import load_robot
-from control_bench.worlds.kernels import TICK
 from control_bench.worlds.sonar_track import SonarTrack
 
 TRACK = "track"
@@ -52,7 +52,8 @@ class DrivebotSettings:
     Attributes:
         reward: `any_movement` (the article's), `forward`, or `coarse_grid`: progress round the article's track.
         encoder: what the controller sees of the sonars; history: how many of the last events of it.
-        actions: `discrete` (forward, left, right) or `continuous`: forward and turning speed as shares of the two below.
+        actions: `discrete` (forward, left, right) or `continuous`: forward and turning speed as shares of the two
+        below.
         forward_speed: m/s; turn_speed: rad/s.
         starts: `track`, the article's start poses; `anywhere`, any free place of the map.
         max_steps: an episode's length; patience: steps without a reward that end it.

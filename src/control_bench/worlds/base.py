@@ -5,7 +5,8 @@ from typing import Protocol
 import numpy as np
 
 Readings = dict[str, np.ndarray]
-"""What the sensors read at one moment: name to array, each with a leading axis of rows (parallel, independent worlds)."""
+"""What the sensors read at one moment: name to array, each with a leading axis of rows (parallel, independent
+worlds)."""
 
 
 class World(Protocol):

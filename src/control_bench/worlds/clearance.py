@@ -13,7 +13,8 @@ OCCUPIED = 70
 
 
 def clearance(cells: np.ndarray) -> np.ndarray:
-    """For each place WALL if it is occupied, else 1 + k: points nearer than k / UNITS cells to any point of it are free.
+    """For each place WALL if it is occupied, else 1 + k: points nearer than k / UNITS cells to any point of it are
+    free.
 
     Free also means on the map, so that what the table promises never depends on what is beyond the edge.
 

@@ -2,16 +2,16 @@
 
 All in one file, since numba's cache of compiled code notices changes of the file a function stands in, and of no other.
 
-**Rays** are exact, sample by sample, but for the samples that cannot hit. A ray visits the points 1, 2, 3, ... cells from
-the sensor, up to its range; the cell of a point is its coordinates cut off towards zero, and the first occupied one is
-the hit. Points off the map hit nothing. (STDR 0.3.2; it wraps round the map's sides and ends rays early at top and
-bottom instead, see docs/stdr.md.) A sonar wants the nearest hit of a whole cone, so the cone is followed as one bundle of
-rays for as long as the clearance at its middle covers all of it, and is halved where it does not.
+**Rays** are exact, sample by sample, but for the samples that cannot hit. A ray visits the points 1, 2, 3, ... cells
+from the sensor, up to its range; the cell of a point is its coordinates cut off towards zero, and the first occupied
+one is the hit. Points off the map hit nothing. (STDR 0.3.2; it wraps round the map's sides and ends rays early at top
+and bottom instead, see docs/stdr.md.) A sonar wants the nearest hit of a whole cone, so the cone is followed as one
+bundle of rays for as long as the clearance at its middle covers all of it, and is halved where it does not.
 
 **Motion**: `ideal` integrates the arc exactly, `omni` takes an Euler step with the heading it had. **Collision**: on
 every tick the footprint's outline, with the 8 neighbours of each of its cells, is tested at every cell from two beyond
-the old one to the new one (at the robot's own cell where it has not left it); if any is occupied, x, y and heading all go
-back. The edge of the map stops a robot as a wall does (STDR reads beyond its array there).
+the old one to the new one (at the robot's own cell where it has not left it); if any is occupied, x, y and heading
+all go back. The edge of the map stops a robot as a wall does (STDR reads beyond its array there).
 """
 
 import math
@@ -134,7 +134,8 @@ def cone(clear, x, y, axis, offsets, cosines, sines, reach, stack):
         cos_half = cosines[middle - low] * cosines[0] + sines[middle - low] * sines[0]
         d = _follow(clear, x, y, cos, sin, cos_half, d, best)
         if d < best:
-            # The half with less room goes first (on top): it is likelier to hold the nearest hit, which cuts the rest short.
+            # The half with less room goes first (on top): it is likelier to hold the nearest hit, which cuts the rest
+            # short.
             one, other = (low + middle) // 2, (middle + high) // 2
             cos, sin = _turn(cos_axis, sin_axis, cosines[one], sines[one])
             room = _at(clear, x + d * cos, y + d * sin)
@@ -236,9 +237,11 @@ def integrate(x, y, theta, velocity, omni, duration):
 
 @numba.njit(cache=True, error_model="numpy")
 def advance(clear, resolution, pose, velocity, active, ticks, duration, omni, points, closed, cells, count, reach):
-    """Moves the active rows for some ticks of `duration` seconds at their velocities, each stopped where its outline meets a wall.
+    """Moves the active rows for some ticks of `duration` seconds at their velocities, each stopped where its outline
+    meets a wall.
 
-    pose, velocity: (rows, 3); active: bool (rows,); points, closed, cells, count, reach: see `outline_cells`, `touches`.
+    pose, velocity: (rows, 3); active: bool (rows,); points, closed, cells, count, reach: see `outline_cells`,
+    `touches`.
     """
     for row in range(pose.shape[0]):
         if not active[row]:
@@ -269,7 +272,9 @@ def sense_sonars(clear, resolution, pose, mounts, limits, rays, angles, cosines,
                 angles[sonar, :n], cosines[sonar, :n], sines[sonar, :n], int(high / resolution), stack,
             )  # fmt: skip
             distance = hit * resolution
-            ranges[row, sonar] = np.inf if hit == NO_HIT or distance >= high else -np.inf if distance < low else distance
+            ranges[row, sonar] = (
+                np.inf if hit == NO_HIT or distance >= high else -np.inf if distance < low else distance
+            )
 
 
 @numba.njit(cache=True, error_model="numpy")

@@ -1,6 +1,7 @@
 """What a robot of the 2-D world is made of: the tree of an STDR robot file, with STDR's defaults.
 
-Lengths are in metres, angles in radians, frequencies in hertz, all in the robot's own frame (x forward, y left, REP-103).
+Lengths are in metres, angles in radians, frequencies in hertz, all in the robot's own frame (x forward, y left,
+REP-103).
 """
 
 from dataclasses import dataclass, field

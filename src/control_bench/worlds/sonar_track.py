@@ -98,15 +98,14 @@ class SonarTrack:
             self.pose[row], self.velocity[row], self._rngs[row] = start, 0.0, rng
 
     def steer(self, row: int, velocity: np.ndarray) -> None:
-        """Takes a new velocity (ux, uy, w) for one row, with the motion noise of its kinematics; BadInput if not finite."""
+        """Takes a new velocity (ux, uy, w) for one row, with the motion noise of its kinematics; BadInput if not
+        finite."""
         if not np.all(np.isfinite(velocity)):
             raise BadInput(f"the command {np.asarray(velocity).tolist()} is not finite: send finite m/s and rad/s")
         noisy = self._noisy and np.any(velocity)
         self.velocity[row] = motion_noise(self._rngs[row], self.robot.kinematics, velocity) if noisy else velocity
 
-    def advance(
-        self, active: np.ndarray | None = None, ticks: int = 1, duration: float = kernels.TICK
-    ) -> None:
+    def advance(self, active: np.ndarray | None = None, ticks: int = 1, duration: float = kernels.TICK) -> None:
         """Moves the active rows for some ticks of `duration` seconds at their velocities."""
         kernels.advance(
             *self._map, self.pose, self.velocity, self._everyone if active is None else active, ticks, duration,
