@@ -41,7 +41,11 @@ def checkpoint(tmp_path):
 
 def test_a_controllers_own_file_is_read():
     assert make_plan("drivebot", "furthest_sonar").make_task().settings.encoder == "furthest"
-    assert make_plan("drivebot", "q_table").make_task().settings.encoder == "ordering"
+    for path in (share() / "config" / "drivebot").glob("*.yaml"):
+        controller, _, preset = path.stem.partition("-")
+        resolved = make_plan("drivebot", controller, preset or None).resolved()
+        for section, settings in yaml.safe_load(path.read_text()).items():
+            assert settings.items() <= resolved[section].items()
 
 
 def test_defaults_fill_the_rest():
@@ -114,11 +118,21 @@ def module(tmp_path, monkeypatch, name, text):
     monkeypatch.delitem(sys.modules, name, raising=False)
 
 
+AMBIGUOUS = """
+from dataclasses import dataclass
+from control_bench.controllers.base import Controller
+
+@dataclass(frozen=True)
+class RuleSettings:
+    history: int = 9
+
+class Rule(Controller):
+    Settings = RuleSettings
+"""
+
+
 def test_a_key_that_two_sections_have_must_be_told_apart(tmp_path, monkeypatch):
-    module(tmp_path, monkeypatch, "ambiguous_rules", "\n".join([
-        "from dataclasses import dataclass", "from control_bench.controllers.base import Controller", "@dataclass(frozen=True)",
-        "class S:", "    history: int = 9", "class Rule(Controller):", "    Settings = S",
-    ]))  # fmt: skip
+    module(tmp_path, monkeypatch, "ambiguous_rules", AMBIGUOUS)
     name = "ambiguous_rules:Rule"
     message = refusal("drivebot", name, assignments={"history": 2})
     assert "--set history: task and controller both have it: write task.history" in message
@@ -258,7 +272,7 @@ def test_a_description_reads_back_as_the_same_plan(tmp_path):
 
 def test_maps_and_robots_are_found_by_name_or_path_and_else_named(tmp_path):
     ours = make_plan("drivebot", "turn_until_clear", assignments={"map": str(share() / "maps" / "track.yaml")})
-    assert ours.make_task().grid.size == (10.0, 10.0)
+    assert ours.make_task().grid.size == pytest.approx((10.0, 10.0))
     for key, value, named in (
         ("map", "trakc", "did you mean 'track'?"), ("robot", "drivebto", "did you mean 'drivebot'?"),
         ("map", str(tmp_path / "none.yaml"), str(Path(tmp_path) / "none.yaml")),
