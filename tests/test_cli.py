@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -246,7 +247,8 @@ def test_bad_input_is_told_in_one_line(refused, mine, tmp_path, wrong, named):
     assert places["FILE"].read_text() == "kept" and not (tmp_path / "out" / "last.pt").exists()
 
 
-MAP = {"image": "m.png", "resolution": 0.02, "origin": [0, 0, 0], "occupied_thresh": 0.6, "free_thresh": 0.3, "negate": 0}
+THRESHOLDS = {"occupied_thresh": 0.6, "free_thresh": 0.3, "negate": 0}
+MAP = {"image": "m.png", "resolution": 0.02, "origin": [0, 0, 0]} | THRESHOLDS
 
 
 @pytest.mark.parametrize(
@@ -394,7 +396,7 @@ def test_after_ctrl_c_training_goes_on_by_the_command_it_told(interrupted, cli):
     out, _, stdout, _ = interrupted
     before = load(out / "last.pt")["steps"]
     (told,) = (line for line in stdout.splitlines() if "go on with: control-bench " in line)
-    command = told.split("go on with: control-bench ")[1].split()
+    command = shlex.split(told.split("go on with: control-bench ")[1])
     assert "--resume" in command
     status, _, err = cli(*command, "--steps", 50)
     assert (status, err) == (0, "")

@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control_bench.errors import BadInput, nearest
@@ -117,6 +117,7 @@ ANYTHING = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(values=st.dictionaries(NAMES, ANYTHING, max_size=4))
 def test_whatever_is_given_it_is_taken_or_told(values):
     try:

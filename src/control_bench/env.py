@@ -125,6 +125,8 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         if isinstance(seed, int | np.integer):
             seed = [int(seed) + row for row in range(self.num_envs)]
         if seed is not None:
+            fresh = np.random.SeedSequence().generate_state(self.num_envs)
+            seed = [int(new if one is None else one) for one, new in zip(seed, fresh, strict=True)]
             self._rngs = [np.random.default_rng(one) for one in seed]
         everyone = np.arange(self.num_envs)
         self._rows.begin(everyone, list(seed) if seed is not None else self._next_seeds(everyone))

@@ -109,7 +109,7 @@ def write_many(path, label, count, barrier):
 def test_two_processes_write_at_once(tmp_path):
     path, barrier = tmp_path / "a.db", SPAWN.Barrier(2)
     Store(path).close()
-    processes = [SPAWN.Process(target=write_many, args=(path, label, 60, barrier)) for label in "ab"]
+    processes = [SPAWN.Process(target=write_many, args=(path, label, 40, barrier)) for label in "ab"]
     for process in processes:
         process.start()
     for process in processes:
@@ -120,7 +120,7 @@ def test_two_processes_write_at_once(tmp_path):
         for one in store.runs():
             for index, stored in enumerate(store.episodes(one)):
                 assert_same(stored, episode(index))
-            assert store.count(one) == 60
+            assert store.count(one) == 40
 
 
 def make_many(folder, count, barrier, errors):
@@ -134,7 +134,7 @@ def make_many(folder, count, barrier, errors):
 
 def test_several_processes_make_a_store_at_once(tmp_path):
     barrier, errors = SPAWN.Barrier(3), SPAWN.SimpleQueue()
-    processes = [SPAWN.Process(target=make_many, args=(tmp_path, 40, barrier, errors)) for _ in range(3)]
+    processes = [SPAWN.Process(target=make_many, args=(tmp_path, 25, barrier, errors)) for _ in range(3)]
     for process in processes:
         process.start()
     for process in processes:

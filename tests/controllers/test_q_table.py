@@ -109,13 +109,39 @@ def play(learner, steps, state=0):
     return rewards
 
 
-def test_a_state_taken_over_learns_on_exactly():
-    one, other = (table(seed, CORRIDOR, 2) for seed in (1, 2))
+@pytest.mark.parametrize("replays", [0, 5])
+def test_a_state_taken_over_learns_on_exactly(replays):
+    one, other = (table(seed, CORRIDOR, 2, replays=replays) for seed in (1, 2))
     play(one, 100)
     other.set_state(one.get_state())
     play(one, 100), play(other, 100)
     np.testing.assert_array_equal(values(other), values(one))
     assert other.get_state()["rng"] == one.get_state()["rng"] and other.get_state()["steps"] == 200
+
+
+def test_replays_learn_again_from_remembered_steps():
+    learner = with_values(replays=1)
+    learner.learn(transition(A, 1, 7.0, B, terminated=True))  # the only step there is to remember: learned twice
+    assert values(learner)[0, 1] == pytest.approx(7.0 - 0.9 * 0.9 * (7.0 - 2.0))
+
+
+def test_replays_remember_ends_and_forget_invalid_steps():
+    learner = with_values(replays=40, learning_rate=0.02)
+    learner.learn(transition(A, 1, 7.0, B, terminated=True))
+    for _ in range(60):
+        learner.learn(transition(B, 0, 50.0, A, valid=False))
+        learner.learn(transition(A, 2, 0.0, B, truncated=True))
+    assert values(learner)[0, 1] == pytest.approx(7.0, abs=0.01)  # nothing behind a terminal step
+    assert values(learner)[0, 2] == pytest.approx(0.9 * 6.0, abs=0.01)  # but behind one cut short
+    assert values(learner)[1].tolist() == [4.0, 6.0, 5.0]
+
+
+def test_replays_never_leave_what_the_update_can_reach():
+    # However often a step is drawn, each time it moves a share of the way to its target: never past it.
+    learner = with_values(replays=50, learning_rate=0.5)
+    for _ in range(20):
+        learner.learn(transition(A, 1, 1.0, B))
+        assert values(learner).min() >= 1.0 and values(learner).max() <= 10.0
 
 
 def test_learns_to_walk_to_the_end_of_a_corridor():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -34,6 +34,7 @@ def test_rows_with_a_negative_value_are_lifted_and_others_are_not():
     np.testing.assert_allclose(probabilities, [lifted / lifted.sum(), [0.5, 0.0, 0.5], [1 / 3] * 3])
 
 
+@settings(deadline=None)
 @given(values=VALUES, rho=st.floats(0.0, 1e9))
 def test_probabilities_sum_to_1_and_follow_the_values(values, rho):
     with np.errstate(over="raise", invalid="raise", divide="raise"):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control_bench.controllers.base import Transitions
@@ -79,6 +79,7 @@ def test_every_sample_is_the_hand_computed_one(priority, n_step, bootstrap_termi
         assert batch.next_observation[i, 0] == 1000 * row + behind
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     rows=st.integers(1, 3), capacity=st.integers(1, 20), n_step=st.integers(1, 4), steps=st.integers(1, 60),
     ends=st.sets(st.tuples(st.integers(0, 60), st.integers(0, 2)), max_size=20), priority=st.sampled_from([0.0, 0.5]),
@@ -199,6 +200,7 @@ def test_a_state_is_a_copy():
         np.testing.assert_array_equal(values, kept[name])
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     size=st.integers(1, 40),
     changes=st.lists(st.lists(st.tuples(st.integers(0, 39), st.floats(0, 100)), min_size=1, max_size=8), max_size=8),

@@ -18,7 +18,7 @@ from control_bench.learning.training import Trainer
 from control_bench.tasks.drivebot import Drivebot, DrivebotSettings
 
 # What is trained: a class, its task's encoder, and its settings. Episodes are short, so that many begin and end.
-TABLE = (QTable, "ordering", QTableSettings(explore_by="weighted"))
+TABLE = (QTable, "ordering", QTableSettings(explore_by="weighted", learning_rate=0.02, replays=3))
 PLAIN = dict(hidden=(8,), batch=8, learn_start=40, update_every=4, target_every=7, explore_steps=200, replay=600)
 NETWORK = (DQN, "standardised", DQNSettings(**PLAIN))
 FULL = (DQN, "raw", DQNSettings(**PLAIN | {"replay": 90}, dueling=True, n_step=3, priority=0.6, importance_steps=300))
@@ -101,8 +101,11 @@ def wait_for_a_new_events_file():
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("what", [TABLE, NETWORK, FULL, SGD], ids=["q_table", "dqn", "dqn-full", "dqn-sgd"])
-@pytest.mark.parametrize("first", [140, 173])  # with the log and the checkpoint due, and in between
+@pytest.mark.parametrize(
+    "what, first",  # stopped with the checkpoint due at 140, and between all that is due at 173
+    [(TABLE, 140), (TABLE, 173), (NETWORK, 173), (FULL, 140), (SGD, 173)],
+    ids=["q_table-140", "q_table-173", "dqn-173", "dqn-full-140", "dqn-sgd-173"],
+)
 def test_resumed_training_gives_the_checkpoint_of_one_go(tmp_path, what, first):
     once = trainer(tmp_path / "once", what)
     once.run(steps=400)

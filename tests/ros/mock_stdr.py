@@ -1,6 +1,6 @@
 """A stand-in for STDR's server: its interface (actions, services, topics), on the embedded world, with no robot yet.
 
-    mock_stdr.py [MAP.yaml]
+mock_stdr.py [MAP.yaml]
 """
 
 import sys

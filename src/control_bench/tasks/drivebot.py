@@ -76,9 +76,10 @@ class DrivebotSettings:
 
     def __post_init__(self) -> None:
         require_positive(self, "history", "forward_speed", "turn_speed", "max_steps", "patience")
-        on_track = Path(self.map).stem == TRACK
+        on_track = locate("maps", self.map) == locate("maps", TRACK)
         if self.starts is None:
             object.__setattr__(self, "starts", "track" if on_track else "anywhere")
+        require(self.starts != "track" or on_track, "starts: the article's poses are of map: track: set anywhere")
         require(self.reward != "coarse_grid" or on_track, "reward: coarse_grid measures progress round map: track only")
 
 
@@ -116,6 +117,7 @@ class Drivebot(Task):
         self._last_reward, self._position = np.zeros(rows), np.zeros((rows, 2))
         self._distance, self._blocked = np.zeros(rows), np.zeros(rows, int)
         self._coarse = CoarseGrid(rows)
+        self._placing = None if s.starts == "track" else SonarTrack(self.grid, self.robot)
 
     def make_world(self) -> SonarTrack:
         return SonarTrack(self.grid, self.robot, self.rows, sensor_noise=self.settings.sensor_noise)
@@ -129,7 +131,7 @@ class Drivebot(Task):
         return self._anywhere(rng)
 
     def _anywhere(self, rng: np.random.Generator) -> np.ndarray:
-        world = SonarTrack(self.grid, self.robot)
+        world = self._placing
         free = np.argwhere(self.grid.cells == 0)
         for _ in range(10_000 if len(free) else 0):
             row, column = free[rng.integers(len(free))]

@@ -10,8 +10,9 @@ bundle of rays for as long as the clearance at its middle covers all of it, and 
 
 **Motion**: `ideal` integrates the arc exactly, `omni` takes an Euler step with the heading it had. **Collision**: on
 every tick the footprint's outline, with the 8 neighbours of each of its cells, is tested at every cell from two beyond
-the old one to the new one (at the robot's own cell where it has not left it); if any is occupied, x, y and heading
-all go back. The edge of the map stops a robot as a wall does (STDR reads beyond its array there).
+the old one to one past the new one (at the robot's own cell where it has not left it); if any is occupied, x, y and
+heading all go back. This stops a disc where STDR was measured to stop it. The edge of the map stops a robot as a wall
+does (STDR reads beyond its array there).
 """
 
 import math
@@ -76,7 +77,9 @@ def ray(clear, x, y, angle, cos, sin, start, stop):
             d += max(1, int((free - 1) / UNITS - SAFE) + 1)
             continue
         height, width = clear.shape[0] // FINE, clear.shape[1] // FINE
-        if (px < 0 and cos <= 0) or (py < 0 and sin <= 0) or (px >= width and cos >= 0) or (py >= height and sin >= 0):
+        if (px <= -1.0 and cos <= 0) or (px >= width and cos >= 0):
+            return NO_HIT
+        if (py <= -1.0 and sin <= 0) or (py >= height and sin >= 0):
             return NO_HIT
         d += 1
     return NO_HIT
@@ -131,7 +134,9 @@ def cone(clear, x, y, axis, offsets, cosines, sines, reach, stack):
         # The outermost ray is `low`, as the middle is rounded up; its angle off the middle is so many equal steps.
         middle = (low + high) // 2
         cos, sin = _turn(cos_axis, sin_axis, cosines[middle], sines[middle])
-        cos_half = cosines[middle - low] * cosines[0] + sines[middle - low] * sines[0]
+        cos_half = -1.0  # a bundle as wide as a half turn is not followed
+        if offsets[middle] - offsets[low] < 1.5:
+            cos_half = cosines[middle - low] * cosines[0] + sines[middle - low] * sines[0]
         d = _follow(clear, x, y, cos, sin, cos_half, d, best)
         if d < best:
             # The half with less room goes first (on top): it is likelier to hold the nearest hit, which cuts the rest
@@ -212,7 +217,7 @@ def blocked(clear, resolution, old_x, old_y, new_x, new_y, cells, count, reach):
     if length == 0.0:
         return touches(clear, column, row, cells, count, reach, 1)
     d = 1
-    while d < length or d == 1:
+    while d < length + 1.0 or d == 1:
         d += 1
         c = old_column + int(round(d * across / length))
         r = old_row + int(round(d * up / length))
@@ -228,11 +233,10 @@ def integrate(x, y, theta, velocity, omni, duration):
     if omni:
         cos, sin = math.cos(theta), math.sin(theta)
         return x + (ux * cos - uy * sin) * duration, y + (ux * sin + uy * cos) * duration, theta + w * duration
-    if w == 0.0:
-        return x + ux * math.cos(theta) * duration, y + ux * math.sin(theta) * duration, theta
-    turned = theta + w * duration
-    radius = ux / w
-    return x + radius * (math.sin(turned) - math.sin(theta)), y - radius * (math.cos(turned) - math.cos(theta)), turned
+    # The arc's chord points half a turn on; written so, it stays exact however slowly the robot turns.
+    half = 0.5 * w * duration
+    chord = ux * duration * (math.sin(half) / half if half != 0.0 else 1.0)
+    return x + chord * math.cos(theta + half), y + chord * math.sin(theta + half), theta + w * duration
 
 
 @numba.njit(cache=True, error_model="numpy")
