@@ -26,15 +26,17 @@ def test_a_bag_gives_the_same_actions(ros, tmp_path):
     launch = ros.launch("clock:=lockstep", "controller:=turn_until_clear", "episodes:=2", "settings:=task.max_steps=80")
     launch.wait(60)
     recorder.end()
+    wait_for(first.exists, 20, "the bag to be closed")
     sent = commands(first)
     assert len(sent) == 160 and len(set(sent)) > 1
 
-    # Played in wall time, without a clock; in lockstep the controller goes by stamps alone.
+    # The bag is in simulated time, 0.2 s a step; in lockstep the controller goes by stamps alone, however it is played.
     ros.start("rosparam", "set", "/use_sim_time", "false").wait(20)
     ros.node("controller_node", "_controller:=turn_until_clear", "_clock:=lockstep", ROS_NAMESPACE="robot0")
     wait_for(lambda: node_pid(ros, "/robot0/controller_node"), 20, "the controller")
     recorder = record(ros, second, [COMMAND])
-    player = ros.start("rosbag", "play", "-r", "0.25", "-d", "1", str(first), "--topics", *SENSORS)
+    player = ros.start("rosbag", "play", "-r", "8", "-d", "1", str(first), "--topics", *SENSORS)
     assert player.wait(60) == 0
     recorder.end()
+    wait_for(second.exists, 20, "the second bag to be closed")
     assert commands(second) == sent
