@@ -2,8 +2,8 @@
 """Steps a second of lockstep over ROS, beside a bare rospy exchange of the same messages between three processes.
 
 The bare exchange has no world, no controller and no judge in it: one process publishes the messages of a step, two
-others answer with a Twist and a Reward as soon as all have come, and the next step begins. Run it where our workspace is
-sourced: `python3 benchmarks/lockstep_rate.py`. The two are measured in turns, in the same run.
+others answer with a Twist and a Reward as soon as all have come, and the next step begins. Run it where our workspace
+is sourced: `python3 benchmarks/lockstep_rate.py`. The two are measured in turns, in the same run.
 """
 
 import argparse
@@ -18,13 +18,13 @@ import time
 
 import numpy as np
 import rospy
+from control_bench.msg import Reward
 from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Range
 from tf2_msgs.msg import TFMessage
 
-from control_bench.msg import Reward
 from control_bench.registry import make_task
 from control_bench.ros.drivebot_topics import DrivebotTopics
 from control_bench.worlds.kernels import TICK
@@ -101,7 +101,8 @@ def bare(seconds: float) -> float:
         while socket.socket().connect_ex(("localhost", port)):
             time.sleep(0.1)
         time.sleep(1.0)
-        processes += [subprocess.Popen([sys.executable, __file__, "--role", role], **quiet) for role in ("driver", "judge")]
+        for role in ("driver", "judge"):
+            processes.append(subprocess.Popen([sys.executable, __file__, "--role", role], **quiet))
         command = [sys.executable, __file__, "--role", "world", "--seconds", str(seconds)]
         return float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
     finally:
@@ -141,7 +142,8 @@ def main() -> None:
         for reference, rate in rates:
             print(f"bare exchange {reference:6.0f} steps/s   lockstep {rate:6.0f} steps/s   {rate / reference:.0%}")
         reference, rate = (sorted(column)[len(column) // 2] for column in zip(*rates, strict=True))
-        print(f"median: lockstep runs at {rate / reference:.0%} of the bare exchange, {rate * 2 * TICK:.0f} times real time")
+        times = rate * 2 * TICK
+        print(f"median: lockstep runs at {rate / reference:.0%} of the bare exchange, {times:.0f} times real time")
 
 
 if __name__ == "__main__":

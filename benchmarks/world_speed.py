@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Drivebot events a second on one core, beside a plain statement of the same rules in Python, in the same run.
 
-Processor time counts, as other work may share the core. An event is two 0.1 s ticks of motion with their collision test and three 50-ray sonars, on the 500 x 500 map.
+An event is two 0.1 s ticks of motion with their collision test and three 50-ray sonars, on the 500 x 500 map.
+Processor time counts, as other work may share the core.
 """
 
 import argparse
@@ -46,7 +47,7 @@ def env_steps(rows: int, seconds: float) -> float:
 
 
 def plain_events(seconds: float) -> float:
-    """Events a second of the rays alone, ray by ray and sample by sample in plain Python: what a user would write first."""
+    """Events a second of the rays alone, sample by sample in plain Python: what a user would write first."""
     task = make_task("drivebot")
     world = task.make_world()
     rng = np.random.default_rng(0)

@@ -100,8 +100,8 @@ def test_on_another_map_a_policy_starts_where_that_map_has_room(checkpoint, tmp_
     hall.write_text((share() / "maps" / "track.yaml").read_text().replace("track.png", "hall.png"))
     without = make_plan("drivebot", "dqn", assignments={"map": str(hall)})
     acting = make_plan("drivebot", "dqn", checkpoint=checkpoint, assignments={"map": str(hall)})
-    assert without.make_task().settings.starts == "anywhere"
-    assert acting.make_task().settings.starts == "anywhere"
+    assert not without.make_task().settings.starts_on_track
+    assert not acting.make_task().settings.starts_on_track
 
 
 @pytest.mark.parametrize("key, section", [("rows", "training"), ("history", "task"), ("batch", "controller")])

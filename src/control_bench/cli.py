@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -195,24 +196,26 @@ def _train(arguments: argparse.Namespace) -> int:
     if previous is not None:
         trainer.resume()
     steps, episodes = arguments.steps, arguments.episodes
-    if steps is None and episodes is None:  # what was planned, or what is left of it
-        steps = max(settings.steps - trainer.progress.steps, 0)
+    until = settings.steps if steps is None and episodes is None else None  # what was planned, or what is left of it
     interrupt = _Interrupt()
-    with _bar(steps or episodes, "steps" if steps is not None else "episodes") as bar:
-        start = trainer.progress.steps if steps is not None else trainer.progress.episodes
+    begun = trainer.progress.steps
+    length = episodes or steps or max(until - begun, 0)
+    with _bar(length, "episodes" if episodes else "steps") as bar:
+        start = trainer.progress.episodes if episodes else begun
 
         def report(progress) -> None:
             recent = np.mean(progress.recent) if progress.recent else float("nan")
             best = "" if progress.best is None else f", best evaluation {progress.best:.4g}"
             bar.set_postfix_str(f"reward {recent:.4g}{best}", refresh=False)
-            bar.update((progress.steps if steps is not None else progress.episodes) - start - bar.n)
+            bar.update((progress.episodes if episodes else progress.steps) - start - bar.n)
 
-        progress = trainer.run(steps, episodes, report, interrupt)
+        progress = trainer.run(steps, episodes, until, report, interrupt)
     print(f"{progress.steps} steps, {progress.episodes} episodes; best evaluation {progress.best:.4g}; in {out}/")
     if interrupt.asked:
-        print(
-            f"stopped; go on with: control-bench train {plan.task} --controller {plan.controller} --out {out} --resume"
-        )
+        pair = [plan.task, "--controller", plan.controller, "--out", str(out), "--resume"]
+        pair += ["--preset", arguments.preset] if arguments.preset else []
+        pair += [word for assignment in arguments.assignments for word in ("--set", assignment)]
+        print(f"stopped; go on with: control-bench train {shlex.join(pair)}")
     return 130 if interrupt.asked else 0
 
 

@@ -48,8 +48,6 @@ class Plan:
     def make_controller(self, task: Task, seed: int = 0) -> Controller:
         """The controller for a task's spaces, with the checkpoint's policy; BadInput where they don't fit together."""
         cls = controller_class(self.controller)
-        if not (isinstance(cls, type) and issubclass(cls, Controller)):
-            raise BadInput(f"controller '{self.controller}': not a Controller: derive it from control_bench.Controller")
         settings = fill(cls.Settings, self.controller_settings, "controller settings")
         controller = cls(task.observation_space, task.action_space, settings, seed=seed)
         if self.contents is not None:
@@ -58,7 +56,13 @@ class Plan:
             made_for = self.contents["spaces"]
             if made_for != spaces_of(task):
                 raise BadInput(f"{self.checkpoint}: made for {made_for}, not {spaces_of(task)}: set the task as it was")
-            controller.set_policy(self.contents["policy"])
+            try:
+                controller.set_policy(self.contents["policy"])
+            except (RuntimeError, KeyError, ValueError, TypeError):
+                mend = "leave them as they were"
+                raise BadInput(
+                    f"{self.checkpoint}: its policy does not fit these controller settings: {mend}"
+                ) from None
         return controller
 
     def resolved(self) -> dict[str, dict[str, Any]]:
@@ -105,7 +109,10 @@ def make_plan(
         shipped: act by the policy that ships for this pair, if one does and no checkpoint is named.
     """
     plan = Plan(task, controller)
-    task_class(task), controller_class(controller)  # unknown names are told before anything else
+    # Names that are unknown, or of the wrong things, are told before anything else.
+    for name, cls, base in ((task, task_class(task), Task), (controller, controller_class(controller), Controller)):
+        if not (isinstance(cls, type) and issubclass(cls, base)):
+            raise BadInput(f"'{name}' is not a {base.__name__}: derive it from {base.__module__}.{base.__name__}")
     folder = share() / "config" / task
     default = folder / f"{controller}.yaml"
     if default.is_file():
@@ -133,12 +140,17 @@ def _merge(plan: Plan, values: dict[str, Any], where: Path) -> None:
     for section, settings in values.items():
         if section not in SECTIONS:
             raise BadInput(f"{where}: unknown section '{section}', {nearest(section, SECTIONS)}")
+        if not isinstance(settings or {}, dict):
+            raise BadInput(f"{where}: {section}: should hold 'key: value' lines")
         fill(plan.settings_class(section), settings or {}, f"{where}: {section}")
         plan.section(section).update(settings or {})
 
 
 def _take_checkpoint(plan: Plan, path: Path) -> None:
     contents = load(path)
+    lacking = [key for key in ("task_settings", "controller_settings", "spaces", "policy") if key not in contents]
+    if lacking:
+        raise BadInput(f"{path}: not a whole checkpoint, it lacks '{lacking[0]}': train it again")
     for kind, mine in (("task", plan.task), ("controller", plan.controller)):
         if contents.get(kind) != mine:
             raise BadInput(f"{path}: made for {kind} '{contents.get(kind)}', not '{mine}': name a checkpoint of {mine}")
@@ -147,6 +159,8 @@ def _take_checkpoint(plan: Plan, path: Path) -> None:
         dict(contents["task_settings"]),
         dict(contents["controller_settings"]),
     )
+    for section in ("task", "controller"):  # a setting that is no longer there is told with the file that names it
+        fill(plan.settings_class(section), plan.section(section), f"{path}: {section}")
 
 
 def _find(plan: Plan, key: str) -> tuple[str, str]:

@@ -25,8 +25,8 @@ CONTROLLERS = {
 
 def _load(kind: str, name: str, known: dict[str, str]) -> type:
     target = known.get(name, name)
-    module_name, colon, class_name = target.partition(":")
-    if not colon:
+    module_name, _, class_name = target.partition(":")
+    if not (module_name and class_name):
         raise BadInput(f"unknown {kind} '{name}', {nearest(name, known)} (or name yours: package.module:Class)")
     try:
         return getattr(importlib.import_module(module_name), class_name)

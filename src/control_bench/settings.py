@@ -2,6 +2,7 @@
 mend."""
 
 import math
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import yaml
 from control_bench.errors import BadInput, nearest
 
 T = TypeVar("T")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def fill(cls: type[T], values: Mapping[str, Any], where: str) -> T:
@@ -57,13 +59,23 @@ def _convert(value: Any, kind: Any, what: str) -> Any:
         if not isinstance(value, list | tuple):
             raise BadInput(f"{what}: {value!r} should be a list")
         return tuple(_convert(item, arguments[0], what) for item in value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+    if kind is float and not isinstance(value, bool):
+        value = _as_float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
         raise BadInput(f"{what}: {value!r} should be {names.get(kind, kind.__name__)}")
     if isinstance(value, float) and not math.isfinite(value):
         raise BadInput(f"{what}: {value!r} should be finite")
+    return value
+
+
+def _as_float(value: Any) -> Any:
+    """Whole numbers, and texts such as 1e-3, which YAML 1.1 takes for no number, as floats; the rest as it is."""
+    if isinstance(value, int) or (isinstance(value, str) and NUMBER.fullmatch(value)):
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf
     return value
 
 

@@ -128,11 +128,11 @@ def test_replays_learn_again_from_remembered_steps():
 def test_replays_remember_ends_and_forget_invalid_steps():
     learner = with_values(replays=40, learning_rate=0.02)
     learner.learn(transition(A, 1, 7.0, B, terminated=True))
-    for _ in range(60):
+    for _ in range(200):
         learner.learn(transition(B, 0, 50.0, A, valid=False))
         learner.learn(transition(A, 2, 0.0, B, truncated=True))
-    assert values(learner)[0, 1] == pytest.approx(7.0, abs=0.01)  # nothing behind a terminal step
-    assert values(learner)[0, 2] == pytest.approx(0.9 * 6.0, abs=0.01)  # but behind one cut short
+    assert values(learner)[0, 1] == pytest.approx(7.0, abs=0.1)  # nothing behind a terminal step
+    assert values(learner)[0, 2] == pytest.approx(0.9 * 6.0, abs=0.1)  # but behind one cut short
     assert values(learner)[1].tolist() == [4.0, 6.0, 5.0]
 
 

@@ -112,7 +112,7 @@ def test_resumed_training_gives_the_checkpoint_of_one_go(tmp_path, what, first):
     trainer(tmp_path / "twice", what).run(steps=first)
     again = resumed(tmp_path / "twice", what)
     assert first <= again.progress.steps < first + 4 and again.progress.episodes > 0
-    again.run(steps=400 - again.progress.steps)
+    again.run(until=400)
     for name in ("last.pt", "best.pt"):
         assert differences(load(tmp_path / "once" / name), load(tmp_path / "twice" / name)) == []
     assert again.progress == once.progress and once.progress.episodes > 10
@@ -139,7 +139,7 @@ def test_a_stop_before_the_first_evaluation_changes_nothing(tmp_path):
     trainer(tmp_path / "once", TABLE, evaluate_every=150).run(steps=200)
     trainer(tmp_path / "twice", TABLE, evaluate_every=150).run(steps=100)
     again = resumed(tmp_path / "twice", TABLE, evaluate_every=150)
-    again.run(steps=200 - again.progress.steps)
+    again.run(until=200)
     for name in ("last.pt", "best.pt"):
         assert differences(load(tmp_path / "once" / name), load(tmp_path / "twice" / name)) == []
 
@@ -151,7 +151,7 @@ def test_resumed_curves_are_those_of_one_go(tmp_path, what):
     close(whole), close(first)
     wait_for_a_new_events_file()
     again = resumed(tmp_path / "twice", what)
-    again.run(steps=300 - again.progress.steps)
+    again.run(until=300)
     close(again)
     once, twice = curves(tmp_path / "once"), curves(tmp_path / "twice")
     assert once.keys() == twice.keys()
@@ -171,7 +171,7 @@ def test_a_killed_training_resumes_from_its_last_checkpoint_and_its_curves_never
     wait_for_a_new_events_file()
     again = resumed(tmp_path, NETWORK, save_every=100)
     assert 100 <= again.progress.steps < 104
-    again.run(steps=400 - again.progress.steps)
+    again.run(until=400)
     close(again)
     points = curves(tmp_path)
     for name, values in points.items():

@@ -6,9 +6,11 @@ import socket
 import subprocess
 import sys
 import time
+import xmlrpc.client
 from pathlib import Path
 
 import pytest
+import rosgraph
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,15 +106,17 @@ def port_open(port: int) -> bool:
 
 def node_pid(ros, name: str) -> int | None:
     """The process id of a node on a master."""
-    import xmlrpc.client
-
-    import rosgraph
-
     try:
         uri = rosgraph.Master("/test", master_uri=ros.master).lookupNode(name)
         return xmlrpc.client.ServerProxy(uri).getPid("/test")[2]
     except (OSError, rosgraph.MasterException):
         return None
+
+
+def connections(ros, name: str, topic: str) -> int:
+    """How many connections a node has on a topic."""
+    uri = rosgraph.Master("/test", master_uri=ros.master).lookupNode(name)
+    return sum(one[4] == topic and bool(one[5]) for one in xmlrpc.client.ServerProxy(uri).getBusInfo("/test")[2])
 
 
 def listener(ros, script: str, *arguments: str) -> Launch:

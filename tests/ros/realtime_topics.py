@@ -6,12 +6,11 @@ import unittest
 
 import rospy
 import rostest
+from control_bench.srv import Reset
 from geometry_msgs.msg import Twist
 from nav_msgs.msg import MapMetaData, OccupancyGrid, Odometry
 from sensor_msgs.msg import Range
 from tf2_msgs.msg import TFMessage
-
-from control_bench.srv import Reset
 
 
 def collect(topic: str, kind: type, seconds: float) -> list:

@@ -1,4 +1,4 @@
-"""STDR's interface, both ways: offered by the embedded world, and used by `simulator:=stdr`. Against a mock of stdr_msgs."""
+"""STDR's interface, both ways: offered by the embedded world, and used by `simulator:=stdr`; with mock messages."""
 
 import os
 import subprocess

@@ -7,6 +7,7 @@ actions are kept whole, as a compressed `.npz` in a column, so that what a contr
 import io
 import json
 import sqlite3
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -30,6 +31,11 @@ CREATE TABLE IF NOT EXISTS episodes (
     PRIMARY KEY (run, number)
 );
 """
+COLUMNS = (
+    {"id", "started", "task", "controller", "seed", "via", "learning"},
+    {"run", "number", "seed", "reward", "steps", "outcome", "scores", "seconds", "traces"},
+)
+WAL_TRIES = 200
 RUN_COLUMNS = "id, started, task, controller, label, seed, via, learning, task_settings, controller_settings, version"
 
 
@@ -48,18 +54,46 @@ class Store:
             if create:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self.path, timeout=30.0, isolation_level=None, check_same_thread=False)
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if version != FORMAT and (tables or not create):
-                raise BadInput(f"{path}: not an episode store of this version: name another file")
             if create:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.executescript(SCHEMA)
-                self._db.execute(f"PRAGMA user_version = {FORMAT}")
+                self._make()
+            self._check()
         except (OSError, sqlite3.Error) as error:
             raise BadInput(
                 f"{path}: can't be used as a store ({error}): name a file in a folder you may write to"
             ) from None
+
+    def _make(self) -> None:
+        """Makes the tables in a file that is empty, in one step, as others may be at it too."""
+        self._db.execute("PRAGMA busy_timeout = 30000")
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            if not self._tables():
+                for statement in SCHEMA.strip().split(";\n"):
+                    self._db.execute(statement.rstrip(";"))
+                self._db.execute(f"PRAGMA user_version = {FORMAT}")
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            self._db.execute("ROLLBACK")
+            raise
+        self._check()
+        for _ in range(WAL_TRIES):  # the switch does not wait for others by itself
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError:
+                time.sleep(0.05)
+
+    def _tables(self) -> set[str]:
+        return {row[0] for row in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+    def _check(self) -> None:
+        """BadInput unless the file holds our tables, in this version, with our columns."""
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        columns = [
+            {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")} for table in ("runs", "episodes")
+        ]
+        if version != FORMAT or not all(names >= wanted for names, wanted in zip(columns, COLUMNS, strict=True)):
+            raise BadInput(f"{self.path}: not an episode store of this version: name another file")
 
     def close(self) -> None:
         self._db.close()

@@ -69,6 +69,7 @@ class DQNSettings(ExplorationSettings):
         positive = ("learning_rate", "n_step", "batch", "update_every", "target_every", "replay", "importance_steps")
         require_positive(self, *positive, *(("learn_start",) if self.learn_start < 0 else ()))
         require(all(units > 0 for units in self.hidden), "hidden should be layer sizes above 0")
+        require(self.clip_gradient >= 0, "clip_gradient should be 0 (none) or more")
         require(0 <= self.discount <= 1, "discount should be 0 to 1")
         require(0 < self.target_rate <= 1, "target_rate should be above 0 and at most 1")
         require(0 <= self.priority <= 1 and 0 <= self.importance <= 1, "priority and importance should be 0 to 1")
@@ -79,9 +80,8 @@ class DQN(Learner):
 
     Settings = DQNSettings
 
-    def __init__(self, *args, **kwargs) -> None:
-        seed = kwargs.get("seed", 0)
-        super().__init__(*args, **kwargs)
+    def __init__(self, observation_space, action_space, settings=None, seed: int = 0) -> None:
+        super().__init__(observation_space, action_space, settings, seed)
         s, space, actions = self.settings, self.observation_space, int(self.action_space.n)
         self.network, self.target = (
             seeded(lambda: QNetwork(space.low, space.high, actions, s.hidden, s.activation, s.dueling), seed)

@@ -92,7 +92,13 @@ class QTable(Learner):
         s, (here, action, there) = self.settings, steps.T
         ahead = np.where(there < 0, 0.0, s.discount * self._values[there].max(axis=1))
         errors = rewards + ahead - self._values[here, action]
-        np.add.at(self._values, (here, action), s.learning_rate * errors)
+        # A step that is drawn several times moves its value towards the target so many times, never past it.
+        counts, sums = np.zeros_like(self._values), np.zeros_like(self._values)
+        np.add.at(counts, (here, action), 1.0)
+        np.add.at(sums, (here, action), errors)
+        drawn = counts > 0
+        share = 1.0 - (1.0 - s.learning_rate) ** counts[drawn]
+        self._values[drawn] += share * sums[drawn] / counts[drawn]
         self._errors.append(float(np.abs(errors).mean()))
 
     def _remember(self, step: tuple[int, int, int], reward: float) -> None:
@@ -124,6 +130,7 @@ class QTable(Learner):
         return {
             "policy": self.get_policy(),
             "steps": self._steps,
+            "errors": list(self._errors),
             "past": self._past.copy(),
             "past_rewards": self._past_rewards.copy(),
             "rng": self.rng.bit_generator.state,
@@ -132,5 +139,6 @@ class QTable(Learner):
     def set_state(self, state: dict) -> None:
         self.set_policy(state["policy"])
         self._steps = state["steps"]
+        self._errors = list(state["errors"])
         self._past, self._past_rewards = np.array(state["past"]), np.array(state["past_rewards"])
         self.rng.bit_generator.state = state["rng"]

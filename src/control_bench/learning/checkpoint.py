@@ -8,6 +8,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,11 @@ from control_bench.errors import BadInput
 
 FORMAT = "control_bench checkpoint 1"
 TREE = "tree.json"
+DAMAGE = (
+    zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, AttributeError, EOFError, OSError, MemoryError,
+    NotImplementedError, RecursionError, RuntimeError,
+)  # fmt: skip
+"""What reading a damaged or crafted file can raise."""
 
 
 def _pack(value: Any, arrays: list[np.ndarray]) -> Any:
@@ -83,10 +89,13 @@ def load(path: str | Path) -> dict[str, Any]:
                 with archive.open(f"{number}.npy") as file:
                     return np.lib.format.read_array(file, allow_pickle=False)
 
-            return _unpack(head["tree"], read)
+            tree = _unpack(head["tree"], read)
+            if not isinstance(tree, dict):
+                raise ValueError("it holds no mapping")
+            return tree
     except BadInput:
         raise
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, EOFError, OSError) as error:
+    except DAMAGE as error:
         reason = "it is cut short or damaged" if zipfile.is_zipfile(path) else "it is cut short, or of another kind"
         raise BadInput(f"{path}: not a checkpoint of ours ({reason}): name one that `train` wrote") from error
 

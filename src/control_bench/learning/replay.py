@@ -93,7 +93,7 @@ class Replay:
         if self._tree is not None:
             # A slot can be drawn once the n that follow it are known, and no more once its followers are overwritten.
             lanes = np.arange(rows)
-            self._tree.set(((self._head + 1) % slots) * rows + lanes, np.zeros(rows))
+            self._tree.set((self._head % slots) * rows + lanes, np.zeros(rows))
             if self._head > self.n_step:
                 ready = (self._head - 1 - self.n_step) % slots
                 self._tree.set(ready * rows + lanes, self._highest * self._data["valid"][ready])
@@ -103,7 +103,8 @@ class Replay:
         if not self._data:
             return 0
         slots, rows = self._data["valid"].shape
-        return max(0, min(self._head, slots - 1) - self.n_step) * rows
+        drawable = np.arange(max(0, self._head - slots + 1), max(0, self._head - self.n_step)) % slots
+        return int(self._data["valid"][drawable].sum())
 
     def sample(self, size: int, rng: np.random.Generator, importance: float = 1.0) -> Batch:
         """Draws `size` steps; `importance` is beta, how far the weights undo the priorities' bias."""
@@ -143,6 +144,10 @@ class Replay:
         going = np.ones(len(slot), dtype=bool)
         for k in range(self.n_step):
             here = (slot + k) % slots
+            if k:  # an episode that was cut off has no end of its own: a step that only began another one tells
+                cut = going & ~self._data["valid"][here, row]
+                ahead = np.where(cut, factor, ahead)
+                going &= ~cut
             reward += np.where(going, factor * self._data["reward"][here, row], 0.0).astype(np.float32)
             factor = np.where(going, factor * np.float32(self.discount), factor)
             last = np.where(going, here, last)

@@ -32,6 +32,8 @@ class Progress:
     recent: list[float] = field(default_factory=list)
     score: float | None = None
     best: float | None = None
+    asked_steps: int = 0
+    asked_episodes: int = 0
 
 
 class Trainer:
@@ -61,14 +63,20 @@ class Trainer:
         self,
         steps: int | None = None,
         episodes: int | None = None,
+        until: int | None = None,
         report: Callable[[Progress], None] = lambda progress: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> Progress:
-        """Trains for so many more steps or episodes, or until `stop()`; then saves `last.pt`, and `best.pt` if there
-        is none."""
+        """Trains for so many more steps or episodes, until so many steps in all, or until `stop()`; saves `last.pt`.
+
+        There is a `best.pt` in the end, even if no evaluation was due.
+        """
         progress, s = self.progress, self.settings
-        last_step = progress.steps + steps if steps is not None else np.inf
-        last_episode = progress.episodes + episodes if episodes is not None else np.inf
+        # Asked-for lengths add up: rows step together, so a training may end a few steps past what was asked.
+        progress.asked_steps = progress.asked_steps + (steps or 0) if until is None else until
+        progress.asked_episodes += episodes or 0
+        last_step = progress.asked_steps if episodes is None else np.inf
+        last_episode = progress.asked_episodes if episodes is not None else np.inf
         while progress.steps < last_step and progress.episodes < last_episode and not stop():
             before = progress.steps
             self._step()
@@ -79,9 +87,12 @@ class Trainer:
             if self._passed(before, s.save_every):
                 self.save()
             report(progress)
-        if progress.best is None:
-            self._evaluate()
+        if stop():
+            progress.asked_steps, progress.asked_episodes = progress.steps, progress.episodes
         self.save()
+        if progress.best is None:
+            # So that there is a best.pt; not noted in last.pt, as a training that went on would not have done it.
+            self._evaluate(note=False)
         return progress
 
     def _passed(self, before: int, every: int) -> bool:
@@ -98,10 +109,11 @@ class Trainer:
         self.progress.episodes += int(self._ended.sum())
         self.progress.recent = (self.progress.recent + self._totals[self._ended].tolist())[-20:]
 
-    def _evaluate(self) -> None:
+    def _evaluate(self, note: bool = True) -> None:
         rewards = evaluate(self.learner, self.judges, EVALUATION_SEED)
         self.progress.score = float(rewards.mean())
-        self.curves.add(self.progress.steps, {"evaluation/reward": self.progress.score})
+        if note:
+            self.curves.add(self.progress.steps, {"evaluation/reward": self.progress.score})
         if self.progress.best is None or self.progress.score > self.progress.best:
             self.progress.best = self.progress.score
             about = {"steps": self.progress.steps, "score": self.progress.score}
@@ -123,6 +135,7 @@ class Trainer:
             "ended": self._ended,
             "totals": self._totals,
             "episodes": self.progress.episodes,
+            "asked": [self.progress.asked_steps, self.progress.asked_episodes],
             "recent": self.progress.recent,
             "best": self.progress.best,
             "score": self.progress.score,
@@ -136,7 +149,23 @@ class Trainer:
         contents = load(self.out / "last.pt")
         state = contents["training"]
         self.learner.set_state(state["learner"])
-        self.progress = Progress(contents["steps"], state["episodes"], state["recent"], state["score"], state["best"])
+        self.progress = Progress(
+            contents["steps"], state["episodes"], state["recent"], state["score"], state["best"], *state["asked"]
+        )
         if state["envs"] is not None:
             self.envs.set_state(state["envs"])
             self._observation, self._ended, self._totals = state["observation"], state["ended"], state["totals"]
+        else:  # the gap between what was seen last and the new episodes, which a replay must not learn from
+            nothing = np.zeros(self.envs.num_envs, dtype=bool)
+            action = self.learner.explore(self._observation)
+            self.learner.learn(
+                Transitions(
+                    state["observation"],
+                    action,
+                    np.zeros(self.envs.num_envs),
+                    self._observation,
+                    nothing,
+                    nothing,
+                    nothing,
+                )
+            )

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
+PENDING = 64
+"""Moments that may be incomplete at once; the oldest is given up for another."""
+
 
 class Newest:
     """Real time: the newest message of each topic; a moment is complete whenever one of the `clock` topic comes."""
@@ -24,20 +27,27 @@ class Newest:
 
 
 class Collector:
-    """Lockstep: waits for a message on each of some topics, all with one stamp; older ones are forgotten when a newer
-    stamp comes."""
+    """Lockstep: waits for a message on each of some topics, all with one stamp.
+
+    Messages of one topic come in order, so moments are completed in order, even when several are on their way at
+    once, as from a bag; what is older than the last complete moment is forgotten.
+    """
 
     def __init__(self, topics: Iterable[str]) -> None:
         self._topics = frozenset(topics)
         self.stamp = -1
-        self._messages: dict[str, Any] = {}
+        self._pending: dict[int, dict[str, Any]] = {}
 
     def add(self, topic: str, stamp: int, message: Any) -> dict[str, Any] | None:
         """The messages by topic where this one completes its moment, else None. stamp: ns."""
-        if stamp < self.stamp:
+        if stamp <= self.stamp:
             return None
-        if stamp > self.stamp:
-            self.stamp, self._messages = stamp, {}
-        fresh = topic not in self._messages
-        self._messages[topic] = message
-        return self._messages if fresh and len(self._messages) == len(self._topics) else None
+        moment = self._pending.setdefault(stamp, {})
+        moment[topic] = message
+        if len(moment) < len(self._topics):
+            if len(self._pending) > PENDING:
+                del self._pending[min(self._pending)]
+            return None
+        self.stamp = stamp
+        self._pending = {later: messages for later, messages in self._pending.items() if later > stamp}
+        return moment

@@ -49,7 +49,8 @@ class ControllerNode:
         self.lock = threading.RLock()
         self._topics = DrivebotTopics(self.task.robot, self.name)
         self._needed = self._topics.topics(self.task.observed)
-        self._collector = (Collector if parameters.clock == "lockstep" else Newest)(self._needed)
+        lockstep = parameters.clock == "lockstep"
+        self._collector = Collector([*self._needed, REWARD]) if lockstep else Newest(self._needed)
         self.heard = time.monotonic()
         self.silent_after = parameters.sensor_timeout
         self._command = rospy.Publisher(COMMAND, CommandMessage, queue_size=QUEUE, tcp_nodelay=True)
@@ -67,7 +68,7 @@ class ControllerNode:
                 queue_size=QUEUE,
                 tcp_nodelay=True,
             )
-        rospy.Subscriber(REWARD, Reward, self._judge, queue_size=QUEUE, tcp_nodelay=True)
+        rospy.Subscriber(REWARD, Reward, self.judge, queue_size=QUEUE, tcp_nodelay=True)
 
     def _take_up(self) -> None:
         if self._saved is None or not self._saved.is_file():
@@ -90,20 +91,19 @@ class ControllerNode:
     def _sense(self, topic: str, message) -> None:
         with self.lock:
             self.heard = time.monotonic()
-            messages = self._collector.add(topic, message.header.stamp.to_nsec(), message)
-            if messages is not None:
-                self.sensed(self._collector.stamp, self._topics.readings(messages))
+            self._add(topic, message)
 
-    def _judge(self, message: Reward) -> None:
-        with self.lock:
-            self.judged(message)
+    def _add(self, topic: str, message) -> None:
+        messages = self._collector.add(topic, message.header.stamp.to_nsec(), message)
+        if messages is not None:
+            self.moment(self._topics.readings(messages), messages)
 
-    def sensed(self, stamp: int, readings: dict[str, np.ndarray]) -> None:
-        """All sensors of a moment have come; under the lock."""
+    def moment(self, readings: dict[str, np.ndarray], messages: dict) -> None:
+        """All that is waited for has come; under the lock."""
         raise NotImplementedError
 
-    def judged(self, message: Reward) -> None:
-        """A judgement has come; under the lock."""
+    def judge(self, message: Reward) -> None:
+        """A judgement has come."""
         raise NotImplementedError
 
     def observe(self, readings, first: bool) -> np.ndarray:
@@ -133,26 +133,14 @@ class LockstepController(ControllerNode):
 
     def __init__(self, parameters: ControllerParameters) -> None:
         super().__init__(parameters)
-        self._readings: tuple[int, dict] | None = None
-        self._judgement: Reward | None = None
-        self._answered = -1
         self.subscribe()
 
-    def sensed(self, stamp: int, readings) -> None:
-        self._readings = (stamp, readings)
-        self._answer()
+    def judge(self, message: Reward) -> None:
+        with self.lock:
+            self._add(REWARD, message)
 
-    def judged(self, message: Reward) -> None:
-        self._judgement = message
-        self._answer()
-
-    def _answer(self) -> None:
-        if self._readings is None or self._judgement is None:
-            return
-        (stamp, readings), judgement = self._readings, self._judgement
-        if stamp != judgement.header.stamp.to_nsec() or stamp <= self._answered:
-            return
-        self._answered = stamp
+    def moment(self, readings: dict[str, np.ndarray], messages: dict) -> None:
+        judgement = messages[REWARD]
         observation = self.observe(readings, judgement.step == 0)
         if judgement.step == 0:
             action = self.actor.begin(observation, judgement.seed)
@@ -186,11 +174,12 @@ class RealtimeController(ControllerNode):
         self.subscribe()
         self._timer = rospy.Timer(rospy.Duration(self.task.step_duration), self._tick)
 
-    def sensed(self, stamp: int, readings) -> None:
+    def moment(self, readings: dict[str, np.ndarray], messages: dict) -> None:
         self._readings = readings
 
-    def judged(self, message: Reward) -> None:
-        self._judgements.append(message)
+    def judge(self, message: Reward) -> None:
+        with self.lock:
+            self._judgements.append(message)
 
     def _tick(self, event) -> None:
         with self.lock:

@@ -55,7 +55,7 @@ class DrivebotSettings:
         actions: `discrete` (forward, left, right) or `continuous`: forward and turning speed as shares of the two
         below.
         forward_speed: m/s; turn_speed: rad/s.
-        starts: `track`, the article's start poses; `anywhere`, any free place of the map.
+        starts: `track`, the article's start poses; `anywhere`, any free place; by default what suits the map.
         max_steps: an episode's length; patience: steps without a reward that end it.
         map, robot: names of ours, or paths of STDR map and robot files.
         sensor_noise: apply the noise that the robot's file declares (STDR does not).
@@ -76,11 +76,18 @@ class DrivebotSettings:
 
     def __post_init__(self) -> None:
         require_positive(self, "history", "forward_speed", "turn_speed", "max_steps", "patience")
-        on_track = locate("maps", self.map) == locate("maps", TRACK)
-        if self.starts is None:
-            object.__setattr__(self, "starts", "track" if on_track else "anywhere")
-        require(self.starts != "track" or on_track, "starts: the article's poses are of map: track: set anywhere")
-        require(self.reward != "coarse_grid" or on_track, "reward: coarse_grid measures progress round map: track only")
+        require(self.starts != "track" or self.on_track, "starts: the article's poses are of map: track: set anywhere")
+        require(
+            self.reward != "coarse_grid" or self.on_track, "reward: coarse_grid measures progress round map: track only"
+        )
+
+    @property
+    def on_track(self) -> bool:
+        return locate("maps", self.map) == locate("maps", TRACK)
+
+    @property
+    def starts_on_track(self) -> bool:
+        return self.starts == "track" or (self.starts is None and self.on_track)
 
 
 @lru_cache(maxsize=4)
@@ -117,14 +124,14 @@ class Drivebot(Task):
         self._last_reward, self._position = np.zeros(rows), np.zeros((rows, 2))
         self._distance, self._blocked = np.zeros(rows), np.zeros(rows, int)
         self._coarse = CoarseGrid(rows)
-        self._placing = None if s.starts == "track" else SonarTrack(self.grid, self.robot)
+        self._placing = None if s.starts_on_track else SonarTrack(self.grid, self.robot)
 
     def make_world(self) -> SonarTrack:
         return SonarTrack(self.grid, self.robot, self.rows, sensor_noise=self.settings.sensor_noise)
 
     def start(self, rng: np.random.Generator) -> np.ndarray:
         """A pose (x, y, theta)."""
-        if self.settings.starts == "track":
+        if self.settings.starts_on_track:
             if self.settings.reward == "coarse_grid":
                 return COARSE_STARTS[rng.integers(len(COARSE_STARTS))]
             return np.array([*STARTS[rng.integers(len(STARTS))], rng.uniform(0.0, 2.0 * np.pi)])
@@ -193,7 +200,7 @@ class Drivebot(Task):
     def scores(self, row: int) -> dict[str, float]:
         """`distance` driven, m; `blocked`, steps forward that did not move; `laps` of the article's track, signed."""
         scores = {"distance": float(self._distance[row]), "blocked": float(self._blocked[row])}
-        if self.settings.starts == "track":
+        if self.settings.starts_on_track:
             scores["laps"] = float(self._coarse.net[row] / len(CLOCKWISE))
         return scores
 
