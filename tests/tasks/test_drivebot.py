@@ -313,7 +313,7 @@ def test_a_map_of_ones_own_starts_anywhere_in_it(tmp_path):
 def test_a_map_of_ones_own_may_be_called_track(tmp_path):
     one = task(map=own_map(tmp_path, "track"))
     TaskEnv(one).reset(seed=0)
-    assert one.settings.starts == "anywhere"
+    assert not one.settings.starts_on_track
 
 
 def test_coarse_grid_is_for_the_articles_track_only(tmp_path):
