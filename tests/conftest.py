@@ -17,3 +17,14 @@ def track():
 def drivebot():
     """The article's robot: a disc of 0.2 m with three sonars."""
     return load_robot(locate("config/robots", "drivebot"))
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Networks this small are faster in one thread, and exact; as the command line trains."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

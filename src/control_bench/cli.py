@@ -1,6 +1,7 @@
 """The command line: `control-bench list | run | train | report`."""
 
 import argparse
+import contextlib
 import json
 import shlex
 import signal
@@ -147,7 +148,7 @@ def _run(arguments: argparse.Namespace) -> int:
         task_settings=settings["task"], controller_settings=settings["controller"],
     )  # fmt: skip
     interrupt = _Interrupt()
-    with Store(arguments.store) if arguments.store else _nothing() as store:
+    with Store(arguments.store) if arguments.store else contextlib.nullcontext() as store:
         with _bar(arguments.episodes, "episodes") as bar:
 
             def report(episode) -> None:
@@ -247,16 +248,6 @@ def _report(arguments: argparse.Namespace) -> int:
     page = write_report(stores, Path(arguments.out))
     print(f"wrote {page} and {page.with_suffix('.md')}")
     return 0
-
-
-class _nothing:
-    """A context that gives None."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_) -> None:
-        return None
 
 
 def _bar(total: int, unit: str):

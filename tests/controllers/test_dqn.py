@@ -14,13 +14,7 @@ BOUNDS = spaces.Box(np.array([-2.0, 0.0], np.float32), np.array([2.0, 8.0], np.f
 TINY = dict(hidden=(3,), activation="tanh", optimiser="sgd", learning_rate=0.1, clip_gradient=0.0, batch=8, replay=50)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Networks this small are faster in one thread, and exact."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def dqn(seed=0, **settings):

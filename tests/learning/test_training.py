@@ -6,7 +6,6 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-import torch
 from tensorboardX.proto.event_pb2 import Event
 
 from control_bench.controllers.dqn import DQN, DQNSettings
@@ -26,13 +25,7 @@ SGD = (DQN, "raw", DQNSettings(**PLAIN | {"target_every": 1}, optimiser="sgd", t
 OFTEN = dict(log_every=50, save_every=70, evaluate_every=60)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """As the command line trains: networks this small are faster in one thread, and exact."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Stateless:

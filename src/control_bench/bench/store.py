@@ -56,7 +56,8 @@ class Store:
             self._db = sqlite3.connect(self.path, timeout=30.0, isolation_level=None, check_same_thread=False)
             if create:
                 self._make()
-            self._check()
+            else:
+                self._check()
         except (OSError, sqlite3.Error) as error:
             raise BadInput(
                 f"{path}: can't be used as a store ({error}): name a file in a folder you may write to"

@@ -67,7 +67,8 @@ class DQNSettings(ExplorationSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         positive = ("learning_rate", "n_step", "batch", "update_every", "target_every", "replay", "importance_steps")
-        require_positive(self, *positive, *(("learn_start",) if self.learn_start < 0 else ()))
+        require_positive(self, *positive)
+        require(self.learn_start >= 0, "learn_start should be 0 or more")
         require(all(units > 0 for units in self.hidden), "hidden should be layer sizes above 0")
         require(self.clip_gradient >= 0, "clip_gradient should be 0 (none) or more")
         require(0 <= self.discount <= 1, "discount should be 0 to 1")

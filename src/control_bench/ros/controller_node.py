@@ -190,7 +190,7 @@ class RealtimeController(ControllerNode):
             ended = [j for j in judgements if j.terminated or j.truncated]
             first = not self._playing or bool(begun)
             observation = self.observe(self._readings, first)
-            if self._playing and (begun or ended) and self.actor.learning and ended:
+            if self._playing and self.actor.learning and ended:
                 self.actor.step(observation, ended[-1].reward, ended[-1].terminated, ended[-1].truncated)
                 self.save()
             if first:

@@ -138,13 +138,12 @@ class Drivebot(Task):
         return self._anywhere(rng)
 
     def _anywhere(self, rng: np.random.Generator) -> np.ndarray:
-        world = self._placing
         free = np.argwhere(self.grid.cells == 0)
         for _ in range(10_000 if len(free) else 0):
             row, column = free[rng.integers(len(free))]
             pose = np.array([(column + 0.5), (row + 0.5), 0.0]) * self.grid.resolution
             pose[2] = rng.uniform(0.0, 2.0 * np.pi)
-            if world.why_not(pose) is None:
+            if self._placing.why_not(pose) is None:
                 return pose
         raise BadInput(f"{self.grid.path}: no place in it is free for the robot: widen the map or shrink the robot")
 

@@ -76,14 +76,11 @@ class SonarTrack:
             return f"it is off the map, which spans x 0 to {width:.6g}, y 0 to {height:.6g} m"
         if self.grid.cells[row, column] < 0:
             return "its centre is on an unknown cell"
-        cells = np.zeros_like(self._cells)
-        count = len(self._points) if self._closed else self._count
-        if self._closed:
+        cells, count = self._cells, self._count
+        if self._closed:  # a polygon by its vertices alone, at this heading
             cos, sin = math.cos(pose[2]), math.sin(pose[2])
             turned = self._points @ np.array([[cos, sin], [-sin, cos]])
-            cells[:count] = np.trunc(turned / resolution).astype(np.int64)
-        else:
-            cells = self._cells
+            cells, count = np.trunc(turned / resolution).astype(np.int64), len(turned)
         if kernels.touches(clear, column, row, cells, count, self._reach, 0):
             return "its outline is in a wall or over the map's edge"
         return None
