@@ -10,7 +10,7 @@ from pathlib import Path
 
 from control_bench import __version__
 from control_bench.errors import BadInput
-from control_bench.plan import NO_MODEL, Plan, describe, make_plan, spaces_of
+from control_bench.plan import Plan, describe, make_plan, misfit, spaces_of
 from control_bench.registry import CONTROLLERS, TASKS, controller_class, load_class
 from control_bench.settings import parse_assignments
 
@@ -122,9 +122,8 @@ def _list(arguments: argparse.Namespace) -> int:
         print(task)
         for name in CONTROLLERS:
             plan = make_plan(task, name)
-            made, cls = plan.make_task(), controller_class(name)
-            modelless = cls.uses_model and made.model is None
-            reason = NO_MODEL if modelless else cls.refuses(made.observation_space, made.action_space)
+            cls = controller_class(name)
+            reason = misfit(cls, plan.make_task())
             doc = sys.modules[cls.__module__].__doc__.splitlines()[0]
             print(f"  {name:18} {doc if reason is None else f'does not fit: {reason}'}")
     return 0
@@ -195,9 +194,8 @@ def _train(arguments: argparse.Namespace) -> int:
     if previous is not None:
         trainer.resume()
     steps, episodes = arguments.steps, arguments.episodes
-    until = (
-        sections["training"]["steps"] if steps is None and episodes is None else None
-    )  # what was planned, or what is left of it
+    # Without a length, what was planned, or what is left of it.
+    until = sections["training"]["steps"] if steps is None and episodes is None else None
     interrupt = _Interrupt()
     begun = trainer.progress.steps
     length = episodes or steps or max(until - begun, 0)

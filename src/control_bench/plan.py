@@ -19,7 +19,6 @@ from control_bench.resources import share
 from control_bench.settings import fill, read_yaml
 from control_bench.tasks.base import Task
 
-NO_MODEL = "it wants a model of the robot, and the task has none: take a task of an arm, such as reach"
 SECTIONS = ("task", "controller", "training")
 
 
@@ -51,8 +50,9 @@ class Plan:
         """The controller for a task's spaces, with the checkpoint's policy; BadInput where they don't fit together."""
         cls = controller_class(self.controller)
         settings = fill(cls.Settings, self.controller_settings, "controller settings")
-        if cls.uses_model and task.model is None:
-            raise BadInput(f"{cls.__name__} can't be used here: {NO_MODEL}")
+        reason = misfit(cls, task)
+        if reason:
+            raise BadInput(f"{cls.__name__} can't be used here: {reason}")
         model = {"model": task.model} if cls.uses_model else {}
         controller = cls(task.observation_space, task.action_space, settings, seed=seed, **model)
         if self.contents is not None:
@@ -85,6 +85,13 @@ class Plan:
             where = f"{name} settings"
             sections[name] = plain(asdict(fill(self.settings_class(name), self.section(name), where)))
         return sections
+
+
+def misfit(cls: type[Controller], task: Task) -> str | None:
+    """Why a controller does not suit a task, with the mend, or None if it does."""
+    if cls.uses_model and task.model is None:
+        return "it wants a model of the robot, and the task has none: take a task of an arm, such as reach"
+    return cls.refuses(task.observation_space, task.action_space)
 
 
 def plain(value: Any) -> Any:

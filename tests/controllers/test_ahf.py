@@ -91,7 +91,7 @@ def test_an_episode_with_late_sensors_is_the_roll_out_of_training(tmp_path):
     trainer = ReachTrainer.of(make_plan("reach", "ahf", assignments=SMALL | late), tmp_path, {}, 3)
     controller = trainer.controller
     episode = run_episode(TaskEnv(trainer.task), Actor(controller), 0, 7)
-    shown = np.array([controller.joints_at(target) for target in episode.readings["target"][:-1]])
+    shown = np.array([controller.goal_of(target) for target in episode.readings["target"][:-1]])
     start = np.concatenate([episode.readings["true_position"][0], episode.readings["true_velocity"][0]])
     batch = judged(trainer)
     batch = type(batch)(torch.as_tensor(start)[None], torch.as_tensor(shown)[:, None], batch.checks, batch.wanted,
@@ -128,7 +128,7 @@ def test_a_target_that_is_shown_anew_is_what_it_goes_for():
     model = task.model
     one, other = model.circle(np.array([0.0, 2.0]))
     for target in (one, other):
-        np.testing.assert_allclose(model.hand(controller.joints_at(target)), target, atol=1e-9)
+        np.testing.assert_allclose(model.hand(controller.goal_of(target)), target, atol=1e-9)
     state = np.concatenate([model.start, np.zeros(2)])
     target = one.copy()
     controller.begin(0)

@@ -331,7 +331,7 @@ def test_targets_that_are_judged_on_are_never_trained_on(tmp_path):
     for drawn in range(5):
         batch = one._batch(np.random.default_rng([3, 2, drawn]), UNSEEN)
         assert not unseen & {tuple(np.round(goal, 6)) for goal in batch.goals[0].numpy()}
-    benchmark = [one.controller.joints_at(task.start(np.random.default_rng(seed))[2:]) for seed in range(20)]
+    benchmark = [one.controller.goal_of(task.start(np.random.default_rng(seed))[2:]) for seed in range(20)]
     assert not unseen & {tuple(np.round(goal, 6)) for goal in benchmark}
 
 

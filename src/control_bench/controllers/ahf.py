@@ -48,16 +48,13 @@ class AHF(ArmController, Trainable):
             raise BadInput(f"ahf is trained through a planar arm's equations, not arm {model.name}'s: take another arm")
         self.policy = seeded(lambda: RecurrentPolicy(3 * model.joints, self.settings.units, model.joints), seed)
         self.policy.reset(torch.Generator().manual_seed(seed), self.settings.spread)
-        self.middle = self.joints_at(model.centre)
+        self.middle = self.goal_of(model.centre)
         self._middle = torch.as_tensor(self.middle)
-        self._memory = self._target = None
+        self._memory = None
 
-    def joints_at(self, target: np.ndarray) -> np.ndarray:
+    def goal_of(self, target: np.ndarray) -> np.ndarray:
         """The joint angles (n,) that the network is asked for; the same for a target wherever the arm is."""
-        q = self.model.inverse_kinematics(target, self.model.start, 1e-9)
-        if q is None:
-            raise BadInput(f"ahf: the target {np.asarray(target).tolist()} is out of the arm's reach: bring it nearer")
-        return q
+        return self.joints_at(target, self.model.start, 1e-9)
 
     def observe(self, goal: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
         """What the network sees (rows, 3n) of goals (rows, n) and states (rows, 2n)."""
@@ -68,12 +65,12 @@ class AHF(ArmController, Trainable):
 
     def begin(self, seed: int) -> None:
         super().begin(seed)
-        self._memory = self._target = None
+        self._memory = None
 
     @torch.no_grad()
     def torque(self, q: np.ndarray, v: np.ndarray, target: np.ndarray) -> np.ndarray:
-        if self._target is None or not np.array_equal(target, self._target):
-            self._target, self._goal = target.copy(), torch.as_tensor(self.joints_at(target))[None]
+        if self.is_new(target):
+            self._goal = torch.as_tensor(self.goal_of(target))[None]
         state = torch.as_tensor(np.concatenate([q, v]))[None]
         torque, self._memory = self.policy(self.observe(self._goal, state), self._memory)
         return torque[0].numpy()

@@ -31,6 +31,27 @@ class ArmController(Controller):
                 f"{observation_space.shape} and actions {action_space.shape}: give it that arm's task"
             )
         self.model = model
+        self._target: np.ndarray | None = None
+
+    def begin(self, seed: int) -> None:
+        super().begin(seed)
+        self._target = None
+
+    def is_new(self, target: np.ndarray) -> bool:
+        """Whether a target is another than at the last call, or the episode's first."""
+        if self._target is not None and np.array_equal(target, self._target):
+            return False
+        self._target = target.copy()
+        return True
+
+    def joints_at(self, target: np.ndarray, near: np.ndarray, tolerance: float) -> np.ndarray:
+        """The joint angles (n,) that put the hand on a target; BadInput where it can't reach."""
+        q = self.model.inverse_kinematics(target, near, tolerance)
+        if q is None:
+            self._target = None  # asked for again, it is refused again
+            who, where = type(self).__name__.lower(), np.asarray(target).tolist()
+            raise BadInput(f"{who}: the target {where} is out of the arm's reach: bring it nearer")
+        return q
 
     @classmethod
     def refuses(cls, observation_space, action_space):

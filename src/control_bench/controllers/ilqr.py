@@ -16,7 +16,6 @@ import numpy as np
 from control_bench.controllers.arm import ArmController
 from control_bench.controllers.ilqr_solver import Solution, Solver
 from control_bench.dynamics.base import Trajectory
-from control_bench.errors import BadInput
 from control_bench.settings import require, require_positive
 
 log = logging.getLogger(__name__)
@@ -68,7 +67,6 @@ class ILQR(ArmController):
         self._forget()
 
     def _forget(self) -> None:
-        self._target: np.ndarray | None = None
         self._plan: Trajectory | None = None
         self._pending: tuple[Future, int, np.ndarray] | None = None
         self._clock = self._planned = self._left = self.late = self.diverged = 0
@@ -85,14 +83,13 @@ class ILQR(ArmController):
         """Where the hand is planned to go, m (steps + 1, dimensions), or None without a plan."""
         if self._plan is None:
             return None
-        return np.array([self.model.hand(state[: self.model.joints]) for state in self._plan.states])
+        return self.model.hands(self._plan.states)
 
     def torque(self, q: np.ndarray, v: np.ndarray, target: np.ndarray) -> np.ndarray:
         s, state = self.settings, np.concatenate([q, v])
-        if self._target is None or not np.array_equal(target, self._target):
-            if self.model.inverse_kinematics(target, q, 1e-4) is None:
-                raise BadInput(f"ilqr: the target {target.tolist()} is out of the arm's reach: bring it nearer")
-            self._target, self._left, self._is_new = target.copy(), s.horizon, True
+        if self.is_new(target):
+            self.joints_at(target, q, 1e-4)
+            self._left, self._is_new = s.horizon, True
         due = self._is_new or self._plan is None or self._clock - self._planned >= s.replan
         if due and self._pending is None:
             self._begin_plan(state)

@@ -31,7 +31,9 @@ class PlanarArm(ArmModel):
         """What the compiled functions take first."""
 
     def step(self, state: np.ndarray, torque: np.ndarray) -> np.ndarray:
-        return self.linearise_rows(state[None], np.asarray(torque, dtype=float)[None])[0][0]
+        ahead = np.array(state, dtype=float)[None]
+        self.advance(ahead, np.asarray(torque, dtype=float)[None], np.ones(1, dtype=bool))
+        return ahead[0]
 
     def linearise(self, state: np.ndarray, torque: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         _, by_state, by_torque = self.linearise_rows(state[None], np.asarray(torque, dtype=float)[None])

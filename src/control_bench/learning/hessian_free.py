@@ -98,26 +98,30 @@ class HessianFree:
             loss = self._loss(problem, here + step)
             if loss < before:
                 put(here + step, self.module)
-                self._adapt((loss - before) / expected if expected else 1.0)
+                self._adapt((loss - before) / expected if expected else 1.0, 2.0, 0.5)
                 return Update(before, loss, 1.0, self.damping, number)
             self.damping *= 4.0
         self.damping = begun  # another batch may well go on from here
         return Update(before, before, 0.0, self.damping, TRIES)
 
-    def _adapt(self, ratio: float) -> None:
-        """Levenberg and Marquardt's schedule by the loss's change over the expected one; doubled or halved."""
+    def _adapt(self, ratio: float, up: float, down: float) -> None:
+        """Levenberg and Marquardt's schedule by the loss's change over the expected one."""
         if ratio < 0.25:
-            self.damping *= 2.0
+            self.damping *= up
         elif ratio > 0.75:
-            self.damping *= 0.5
+            self.damping *= down
 
     def _hessian_free(self, problem: Problem) -> Update:
         here, structural = self._variables(), self.settings.structural
-        products = Products(
-            self.module, lambda module: torch.cat(problem(module), dim=1) if structural else problem(module)[0]
-        )
-        with torch.no_grad():
-            width = problem(self.module)[0].shape[1]
+        width = 0
+
+        def followed(module: Callable) -> torch.Tensor:
+            nonlocal width
+            residuals, hidden = problem(module)
+            width = residuals.shape[1]
+            return torch.cat([residuals, hidden], dim=1) if structural else residuals
+
+        products = Products(self.module, followed)
         values = products.values.detach()
         rows, error = len(values), values[:, :width]
         weights = torch.ones(values.shape[1], dtype=values.dtype)
@@ -137,10 +141,7 @@ class HessianFree:
         ratio = (loss - before) / expected if expected else 1.0
         rate, loss = self._search(problem, here, step, float(gradient @ step), before, loss)
         put(here + rate * step, self.module)
-        if ratio < 0.25:
-            self.damping *= 1.5
-        elif ratio > 0.75:
-            self.damping *= 0.66
+        self._adapt(ratio, 1.5, 0.66)
         return Update(before, loss, rate, self.damping, count)
 
     def _backtrack(self, problem: Problem, here: torch.Tensor, iterates: list[torch.Tensor]):

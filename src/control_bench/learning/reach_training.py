@@ -93,10 +93,7 @@ class ReachTrainer:
 
     def __init__(self, controller, task, settings: ReachTrainingSettings, out: Path, about: dict[str, Any], seed: int):
         self.controller, self.task, self.settings, self.out, self.about = controller, task, settings, out, about
-        names = HessianFreeSettings.__dataclass_fields__
-        self.optimiser = HessianFree(
-            controller.policy, HessianFreeSettings(**{name: getattr(settings, name) for name in names})
-        )
+        self.optimiser = HessianFree(controller.policy, settings)
         dt = controller.model.dt
         require(
             round(settings.reach / dt) > 0, f"reach: {settings.reach:g} s is less than a step of {dt:g} s: give more"
@@ -118,7 +115,7 @@ class ReachTrainer:
         n, dt, middle = model.joints, model.dt, self.controller.middle
         turned = rng.uniform() if offset is None else offset
         angles = 2.0 * np.pi * (np.arange(rows) + turned) / rows
-        goals = np.array([self.controller.joints_at(target) for target in model.circle(angles)])
+        goals = np.array([self.controller.goal_of(target) for target in model.circle(angles)])
         from_middle = {"middle": np.ones(rows), "start": np.zeros(rows), "either": np.arange(rows) % 2}[
             starts or s.starts
         ]
@@ -193,7 +190,7 @@ class ReachTrainer:
         if progress.best is None:
             # Not noted in last.pt, as a training that went on would not have done it.
             score, worst = self._evaluate()
-            progress = replace(progress, score=score, worst=worst, best=max(score, progress.best or score))
+            progress = replace(progress, score=score, worst=worst, best=score)
             report(progress)
         return progress
 

@@ -17,7 +17,6 @@ class RecurrentPolicy(nn.Module):
 
     def __init__(self, inputs: int, units: int, outputs: int) -> None:
         super().__init__()
-        self.units = units
         self.first, self.skip = nn.Linear(inputs, units), nn.Linear(inputs, units, bias=False)
         self.second = nn.Linear(units, units)
         self.again = nn.ModuleList([nn.Linear(units, units, bias=False) for _ in range(2)])

@@ -19,6 +19,7 @@ from control_bench.ros.connections import QUEUE, RESET
 from control_bench.ros.course import Course
 from control_bench.ros.node import read_parameters, run_node
 from control_bench.ros.parameters import BenchmarkParameters, plan_of
+from control_bench.ros.warm_up import warm_up
 from control_bench.srv import Reset
 
 PROGRESS_PERIOD = 2.0
@@ -31,6 +32,8 @@ class Benchmark:
     def __init__(self, parameters: BenchmarkParameters) -> None:
         self._parameters = parameters
         plan = plan_of(parameters, shipped=not parameters.learn)
+        if parameters.clock == "realtime":
+            warm_up(plan)
         self._wake = threading.Condition()
         self._store = Store(parameters.store) if parameters.store else None
         self._courses = [Course(f"robot{i}", plan, parameters.clock, self._wake) for i in range(parameters.robots)]

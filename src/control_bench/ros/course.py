@@ -20,7 +20,6 @@ from control_bench.ros.collector import Collector, Newest
 from control_bench.ros.connections import ANNOUNCEMENT, REWARD, STARTED, publisher, subscribe
 from control_bench.ros.judge import Judge
 from control_bench.ros.topics import topics_of
-from control_bench.ros.warm_up import warm_up
 
 
 class Course:
@@ -49,8 +48,6 @@ class Course:
         self._lock = threading.RLock()
         self._moment: tuple[int, dict] | None = None
         lockstep = clock == "lockstep"
-        if not lockstep:
-            warm_up(plan)
         pause = 0.0 if self._topics.answers else task.step_duration
         self._commands = EveryCommand() if lockstep else NewestCommand(pause, self._topics.stop)
         types = self._topics.types
