@@ -39,7 +39,7 @@ def test_a_bag_gives_the_same_actions(ros, tmp_path, task):
     first, second = tmp_path / "first.bag", tmp_path / "second.bag"
     recorder = record(ros, first, [*sensors, command])
     drive = [*task["settings"], "_clock:=lockstep"]
-    ros.node("world_node", *drive)
+    world = ros.node("world_node", *drive)
     wait_for(lambda: node_pid(ros, "/world_node"), 30, "the world")
     wait_for(
         lambda: all(connections(ros, "/world_node", topic) for topic in sensors[:-1]),
@@ -51,6 +51,7 @@ def test_a_bag_gives_the_same_actions(ros, tmp_path, task):
     benchmark = ros.node("benchmark_node", *drive, "_episodes:=4")
     assert benchmark.wait(60) == 0
     controller.end()
+    world.end()  # it would go on sending its last moment
     recorder.end()
     wait_for(first.exists, 20, "the bag to be closed")
     sent = commands(first, command)

@@ -63,8 +63,8 @@ class ArmController(Controller):
 
     def act(self, observation: np.ndarray) -> np.ndarray:
         """The torques for an observation, within the arm's limits; BadInput where it is not finite."""
-        if not np.all(np.isfinite(observation)):
+        if not np.isfinite(observation).all():
             raise BadInput(f"the joints' state or the target is not finite: {observation.tolist()}: check the sensors")
         n = self.model.joints
         torque = self.torque(observation[:n], observation[n : 2 * n], observation[2 * n :])
-        return np.clip(torque, -self.model.torque, self.model.torque)
+        return np.minimum(np.maximum(torque, -self.model.torque), self.model.torque)  # np.clip takes five times as long

@@ -34,7 +34,7 @@ class Benchmark:
         plan = plan_of(parameters, shipped=not parameters.learn)
         if parameters.clock == "realtime":
             warm_up(plan)
-        self._wake = threading.Condition()
+        self._wake = threading.Event()
         self._store = Store(parameters.store) if parameters.store else None
         self._courses = [Course(f"robot{i}", plan, parameters.clock, self._wake) for i in range(parameters.robots)]
         self._ended = rospy.Publisher("~episode", EpisodeMessage, queue_size=QUEUE, latch=True)
@@ -87,10 +87,8 @@ class Benchmark:
     def spin(self) -> None:
         """Until all episodes are done."""
         while not rospy.is_shutdown():
-            with self._wake:
-                busy = any(course.finished or course.fault for course in self._courses)
-                if not busy:
-                    self._wake.wait(0.25)
+            self._wake.wait(0.25)
+            self._wake.clear()
             for index, course in enumerate(self._courses):
                 self._tend(index, course)
             self._tell()
@@ -116,7 +114,7 @@ class Benchmark:
                 rospy.logwarn("%s: episode %d starts again", reason, self._playing.pop(index))
         course.fault = None
         number = self._next()
-        if index in self._playing or number is None or course.driver is None:
+        if index in self._playing or number is None or course.driver is None or not course.settled:
             return
         try:
             course.begin(number, episode_seed(self._parameters.seed, number), self._reset)
@@ -134,7 +132,7 @@ class Benchmark:
             seed=episode.seed, outcome=episode.outcome, reward=episode.reward, steps=episode.steps,
             seconds=episode.seconds,
         )  # fmt: skip
-        message.header.stamp = rospy.Time.now()
+        message.header.stamp = course.stamp
         self._ended.publish(message)
 
     def _tell(self, last: bool = False) -> None:

@@ -1,7 +1,7 @@
 """controller_node: runs a controller, learning or not, in a robot's namespace.
 
-In lockstep it answers every moment's sensors and judgement with one command; in real time it takes the newest sensors,
-once a step, with or without anybody judging. What it does with them is `Actor`'s, the same as in-process.
+In lockstep it answers every moment's sensors with one command; in real time it takes the newest sensors, once a step,
+with or without anybody judging. What it does with them is `Actor`'s, the same as in-process.
 """
 
 import json
@@ -24,9 +24,11 @@ from control_bench.ros.connections import ANNOUNCEMENT, REWARD, publisher, subsc
 from control_bench.ros.look_on import LookOn
 from control_bench.ros.node import read_parameters, run_node
 from control_bench.ros.parameters import ControllerParameters, plan_of
+from control_bench.ros.responder import Responder
 from control_bench.ros.ticker import Ticker
 from control_bench.ros.topics import topics_of
 from control_bench.ros.warm_up import warm_up
+from control_bench.worlds.base import Readings
 
 CONNECTING = 1.0
 """Seconds of wall time that the world and the benchmark may take to be heard; without them it drives all the same."""
@@ -55,7 +57,7 @@ class ControllerNode:
         self._needed = self._topics.topics(self.task.observed)
         lockstep = parameters.clock == "lockstep"
         paced = self._topics.pace if self._topics.answers else None
-        self._collector = Collector([*self._needed, REWARD]) if lockstep else Newest(self._needed, paced)
+        self._collector = Collector(self._needed) if lockstep else Newest(self._needed, paced)
         self.heard = time.monotonic()
         self.silent_after = parameters.sensor_timeout
         self._command = publisher(self._topics.command, self._topics.Command, parameters.clock)
@@ -94,15 +96,12 @@ class ControllerNode:
     def _sense(self, message, topic: str) -> None:
         with self.lock:
             self.heard = time.monotonic()
-            self._add(topic, message)
+            messages = self._collector.add(topic, message.header.stamp.to_nsec(), message)
+            if messages is not None:
+                self.moment(self._topics.readings(messages), self._collector.stamp)
 
-    def _add(self, topic: str, message) -> None:
-        messages = self._collector.add(topic, message.header.stamp.to_nsec(), message)
-        if messages is not None:
-            self.moment(self._topics.readings(messages), messages)
-
-    def moment(self, readings: dict[str, np.ndarray], messages: dict) -> None:
-        """All that is waited for has come; under the lock."""
+    def moment(self, readings: Readings, stamp: int) -> None:
+        """All sensors of a moment have come, with the newest stamp, ns; under the lock."""
         raise NotImplementedError
 
     def judge(self, message: Reward) -> None:
@@ -120,8 +119,7 @@ class ControllerNode:
 
     def stop(self) -> None:
         """Has the robot keep still."""
-        if not self._topics.brakes:
-            self._send(self._topics.stop)
+        self._send(self._topics.stop)
 
     def check_alone(self) -> None:
         """Says so, once, when another node commands the same robot: two drivers are never meant."""
@@ -140,27 +138,29 @@ def _publishers(topic: str) -> list[str]:
 
 
 class LockstepController(ControllerNode):
-    """One command for every moment that was sensed and judged, unless the judgement ended the episode."""
+    """One command for every moment, an episode's last one too (see responder.py)."""
 
     def __init__(self, parameters: ControllerParameters) -> None:
         super().__init__(parameters)
+        self._responder = Responder(self.actor, self.observe, round(self.task.step_duration * 1e9))
         self.start()
 
     def judge(self, message: Reward) -> None:
         with self.lock:
-            self._add(REWARD, message)
+            self._responder.judge(message.header.stamp.to_nsec(), message)
+            self._answer()
 
-    def moment(self, readings: dict[str, np.ndarray], messages: dict) -> None:
-        judgement = messages[REWARD]
-        observation = self.observe(readings, judgement.step == 0)
-        if judgement.step == 0:
-            action = self.actor.begin(observation, judgement.seed)
-        else:
-            action = self.actor.step(observation, judgement.reward, judgement.terminated, judgement.truncated)
-        if action is None:
-            self.save()
-        else:
-            self.send(action)
+    def moment(self, readings: Readings, stamp: int) -> None:
+        self._responder.sense(stamp, readings)
+        self._answer()
+
+    def _answer(self) -> None:
+        for action in self._responder.actions():
+            if action is None:
+                self.stop()
+                self.save()
+            else:
+                self.send(action)
 
     def spin(self) -> None:
         silent = False
@@ -189,7 +189,7 @@ class RealtimeController(ControllerNode):
         if not self._topics.answers:
             self._timer = rospy.Timer(rospy.Duration(self.task.step_duration), self._tick)
 
-    def moment(self, readings: dict[str, np.ndarray], messages: dict) -> None:
+    def moment(self, readings: Readings, stamp: int) -> None:
         self._readings = readings
         if self._topics.answers:
             self._tick()
@@ -214,7 +214,8 @@ class RealtimeController(ControllerNode):
         silent = quiet > self.silent_after
         if silent and not self._silent:
             rospy.logwarn("no sensors for %.1f s: stopping the robot until they come again", quiet)
-            self.stop()
+            if not self._topics.brakes:
+                self.stop()
             self._ticker.interrupt()
         self._silent = silent
         return silent

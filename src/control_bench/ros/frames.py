@@ -29,5 +29,10 @@ class Frames:
     def __init__(self, clock: str) -> None:
         self._publisher = publisher("/tf", TFMessage, clock)
 
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody listens."""
+        return self._publisher.get_num_connections() > 0
+
     def publish(self, transforms: list[TransformStamped]) -> None:
         send(self._publisher, TFMessage(transforms))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import rosgraph
 import rospkg
 import rospy
+from rospy.impl.simtime import init_simtime
 
 from control_bench.errors import BadInput
 from control_bench.ros.connections import bad_ends, end_badly
@@ -22,7 +23,7 @@ MASTER_PERIOD = 1.0
 def run_node(name: str, main: Callable[[], int | None]) -> None:
     """Starts a node, runs `main`, and exits: 0 when done, 2 with one line for bad input, 1 when the master is gone."""
     _go_where_the_user_is()
-    rospy.init_node(name)
+    rospy.init_node(name, disable_rostime=True)  # see read_parameters
     threading.Thread(target=_watch_master, daemon=True).start()
     status = 0
     try:
@@ -60,8 +61,15 @@ def _watch_master() -> None:
 
 
 def read_parameters(cls: type):
-    """The node's private parameters as a settings dataclass; BadInput for an unknown or ill-typed one."""
+    """The node's private parameters as a settings dataclass; BadInput for an unknown or ill-typed one.
+
+    In real time the node's time is what /use_sim_time says from then on. In lockstep it has none of its own: it goes by
+    the stamps of what it hears, and a clock that comes to every node at every step would cost a fifth of the messages.
+    """
     values = rospy.get_param("~", {})
     # roslaunch has no way to leave a parameter out: an empty text stands for the default.
     given = {name: value for name, value in values.items() if value != ""}
-    return fill(cls, given, f"parameters of {rospy.get_name()}")
+    parameters = fill(cls, given, f"parameters of {rospy.get_name()}")
+    if parameters.clock == "realtime":
+        init_simtime()
+    return parameters

@@ -36,6 +36,8 @@ class ReachTopics(Topics):
         super().__init__(task, name)
         self.model, self.frame = task.model, f"{name}/base"
         self.stop = np.zeros(self.model.joints)
+        number = int(name.removeprefix("robot") or 0) if name.startswith("robot") else 0
+        self._base = Pose(number * float(np.linalg.norm(self.model.centre)) * SPACING, 0.0, 0.0)
 
     def topics(self, readings: tuple[str, ...]) -> list[str]:
         names = {"position": SENSED, "velocity": SENSED, "true_position": TRUE, "true_velocity": TRUE, "target": TARGET}
@@ -83,9 +85,7 @@ class ReachTopics(Topics):
 
     def transforms(self, readings: Readings, row: int, stamp: rospy.Time) -> list[TransformStamped]:
         """Where the base stands; robot_state_publisher tells of the links."""
-        number = int(self.name.removeprefix("robot") or 0) if self.name.startswith("robot") else 0
-        reach = float(np.linalg.norm(self.model.centre)) * SPACING
-        return [transform("world", self.frame, Pose(number * reach, 0.0, 0.0), stamp)]
+        return [transform("world", self.frame, self._base, stamp)]
 
     def command_message(self, command: np.ndarray) -> Float64MultiArray:
         return Float64MultiArray(data=np.asarray(command).tolist())

@@ -1,4 +1,4 @@
-"""The world in lockstep: sensors of one moment, one judgement and one command, then the next moment.
+"""The world in lockstep: sensors of one moment, one judgement and one command, then the next moment (see lockstep.py).
 
 It publishes `/clock`; simulated time never goes back, not even when the node is killed and started again.
 """
@@ -26,6 +26,8 @@ from control_bench.tasks.base import Task
 
 HEARTBEAT = 0.5
 """Seconds of wall time after which the sensors of a moment are sent again to those who may have missed them."""
+PATIENCE = 1.0
+"""Seconds of wall time that a reset waits for the command which its robot still owes; its controller may be gone."""
 COMPLAINT = 2.0
 """Seconds of wall time after which the world says who it waits for."""
 CLOCK_MARGIN = 3600.0
@@ -37,10 +39,10 @@ class LockstepWorld:
 
     def __init__(self, task: Task, parameters: WorldParameters) -> None:
         self._task, self._world = task, task.make_world()
-        self._step = round(task.step_duration * 1e9)
+        step = round(task.step_duration * 1e9)
         self._lock = threading.RLock()
         self._clock = publisher("/clock", Clock, parameters.clock)
-        self._state = Lockstep(parameters.robots, round(parameters.clock_start * 1e9) // self._step * self._step)
+        self._state = Lockstep(parameters.robots, round(parameters.clock_start * 1e9) // step * step, step)
         self._floor = 0.0
         self._raise_floor()
         self._readings = None
@@ -72,7 +74,7 @@ class LockstepWorld:
         with self._lock:
             self._state.reset(robot, start, request.seed)
             self._started[robot].publish(request.seed)
-            stamp = self._state.stamp + self._step
+            stamp = self._state.next_stamp
             self._move_on()
         return ResetResponse(True, "", rospy.Time(nsecs=stamp))
 
@@ -89,7 +91,7 @@ class LockstepWorld:
     def _move_on(self) -> None:
         if not self._state.ready():
             return
-        starts, commands = self._state.move_on(self._step)
+        starts, commands = self._state.move_on()
         for robot, (start, seed) in starts.items():
             self._world.reset(np.array([robot]), start[None], [episode_rngs(seed)[1]])
         robots = range(len(self._robots))
@@ -104,10 +106,11 @@ class LockstepWorld:
         self._clock.publish(Clock(stamp))
         for row, robot in enumerate(self._robots):
             robot.publish(self._readings, row, stamp)
-        transforms = self._scene.transforms(stamp)
-        for row, robot in enumerate(self._robots):
-            transforms += robot.topics.transforms(self._readings, row, stamp)
-        self._frames.publish(transforms)
+        if self._frames.wanted:
+            transforms = self._scene.transforms(stamp)
+            for row, robot in enumerate(self._robots):
+                transforms += robot.topics.transforms(self._readings, row, stamp)
+            self._frames.publish(transforms)
         self._published = time.monotonic()
         self._complained = False
 
@@ -128,6 +131,11 @@ class LockstepWorld:
 
     def _send_again(self) -> None:
         published, complained = self._published, self._complained
+        if time.monotonic() - published >= PATIENCE:
+            self._state.forgive()
+        if self._state.ready():
+            self._move_on()
+            return
         if self._readings is None:
             self._clock.publish(Clock(rospy.Time(nsecs=self._state.stamp)))
             return

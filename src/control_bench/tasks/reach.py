@@ -167,7 +167,7 @@ class Reach(Task):
             reward,
         )  # fmt: skip
         ended = targets.update(hands, rates, ~first, readings["target"])
-        for row in np.flatnonzero(ended):
+        for row in np.flatnonzero(ended) if ended.any() else ():
             about = self._memory[row, leg[row]]
             about["error"] = np.linalg.norm(hands[row] - targets.points[row, leg[row]])
             about["speed"] = np.linalg.norm(self.model.jacobian(readings["true_position"][row]) @ rates[row])

@@ -6,6 +6,7 @@ Each is a small object; an arm's world is given those that its settings name.
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 VELOCITY_FIELD = np.array([[-10.1, -11.1], [-11.2, 11.1]])
 """N s/m: the force on a hand per velocity; Shadmehr and Mussa-Ivaldi's (1994), as studywolf's control suite has it."""
@@ -33,6 +34,15 @@ class Noise:
         return rng.standard_normal(size) * self.deviation
 
 
+@njit(cache=True)
+def _push(past, values, active):
+    for row in range(len(past)):
+        if active[row]:
+            for step in range(past.shape[1] - 1):
+                past[row, step] = past[row, step + 1]
+            past[row, -1] = values[row]
+
+
 class Delay:
     """Rows of values as they were some steps ago; before that, as they were at first."""
 
@@ -45,8 +55,7 @@ class Delay:
 
     def push(self, values: np.ndarray, active: np.ndarray) -> None:
         """A step on, in the active rows; values (rows, width)."""
-        self._past[active, :-1] = self._past[active, 1:]
-        self._past[active, -1] = values[active]
+        _push(self._past, values, active)
 
     @property
     def values(self) -> np.ndarray:

@@ -9,25 +9,29 @@ from numba import njit
 
 
 @njit(cache=True)
-def _update(points, leg, steps, reached, still, hands, rates, active, gone, threshold, limit, hold, ended):
+def _update(points, leg, steps, reached, still, hands, rates, active, seen, threshold, limit, hold, ended):
     for row in range(len(leg)):
         shown = leg[row]
         if not active[row] or shown >= points.shape[1]:
             continue
-        miss = 0.0
+        miss, gone = 0.0, False
         for i in range(points.shape[2]):
             miss += abs(hands[row, i] - points[row, shown, i])
+            gone |= len(seen) > 0 and seen[row, i] != points[row, shown, i]
         for i in range(rates.shape[1]):
             miss += abs(rates[row, i])
         steps[row] += 1
         still[row] = still[row] + 1 if miss < threshold else 0
         reached[row, shown] = still[row] > hold
-        if gone[row] and steps[row] < 0.9 * limit:  # else some steps were not seen, and the time was up
+        if gone and steps[row] < 0.9 * limit:  # else some steps were not seen, and the time was up
             reached[row, shown] = True
-        if reached[row, shown] or gone[row] or steps[row] >= limit:
+        if reached[row, shown] or gone or steps[row] >= limit:
             ended[row] = True
             leg[row] += 1
             steps[row] = still[row] = 0
+
+
+NOTHING = np.empty((0, 0))
 
 
 class Targets:
@@ -74,9 +78,9 @@ class Targets:
         the one before was reached, unless its time was up, though the step of it was not seen.
         """
         ended = np.zeros(len(self.leg), dtype=bool)
-        gone = ended if shown is None else (shown != self.shown()).any(axis=1)
+        seen = NOTHING if shown is None else shown
         state = (self.points, self.leg, self.steps, self.reached, self._still)
-        _update(*state, hands, rates, active, gone, self._threshold, self._limit, self._hold, ended)
+        _update(*state, hands, rates, active, seen, self._threshold, self._limit, self._hold, ended)
         return ended
 
     def get_state(self) -> dict:
