@@ -3,8 +3,9 @@
 
 The bare exchange has no world, no controller and no judge in it: one process publishes the messages of a step, two
 others answer with a command and a Reward as soon as all have come, and the next step begins; as ours in lockstep, they
-do not listen to /clock. Run it where our workspace is sourced: `python3 benchmarks/lockstep_rate.py [drivebot | reach]`.
-The two are measured in turns, in the same run.
+do not listen to /clock. The two are measured in turns, in the same run. Where our workspace is sourced:
+
+    python3 benchmarks/lockstep_rate.py [drivebot | reach]
 """
 
 import argparse

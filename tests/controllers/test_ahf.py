@@ -48,7 +48,7 @@ def make(arm="two_link", settings=None, seed=0, **task_settings):
 
 def judged(trainer):
     """The reaches that it is judged on."""
-    return trainer._batch(np.random.default_rng([3, 1]), UNSEEN, 0.5)
+    return trainer._draw(np.random.default_rng([3, 1]), UNSEEN, 0.5)[1]
 
 
 def refused(plan):

@@ -39,7 +39,7 @@ def losses(one, steps):
 
 def initial_loss(one):
     """Of the batch that the first update is made on, before it."""
-    batch = one._batch(np.random.default_rng([3, 2, 0]), one.settings.rows)
+    batch = one._draw(np.random.default_rng([3, 2, 0]), one.settings.rows)[1]
     with torch.no_grad():
         values = one._problem(batch, one.controller.policy)[0]
     return 0.5 * float(values.square().sum()) / len(values)
@@ -47,7 +47,7 @@ def initial_loss(one):
 
 def judged(one, starts=""):
     """The reaches that it is judged on."""
-    return one._batch(np.random.default_rng([3, 1]), UNSEEN, 0.5, starts)
+    return one._draw(np.random.default_rng([3, 1]), UNSEEN, 0.5, starts)[1]
 
 
 def by_hand(one, batch):
@@ -110,7 +110,7 @@ def test_an_arm_with_late_and_noisy_sensors_is_learned_too(tmp_path):
 def test_it_trains_at_the_tasks_step_and_with_its_integrator(tmp_path):
     for integrator in ("semi_implicit", "explicit"):
         one = trainer(tmp_path, integrator=integrator)
-        batch = one._batch(np.random.default_rng(0), 4)
+        batch = one._draw(np.random.default_rng(0), 4)[1]
         ours = one._roll_out(one.controller.policy, batch).states.detach()
         assert (one.controller.model.integrator, one.controller.model.dt) == (integrator, 0.02)
         np.testing.assert_allclose(ours, by_hand(one, batch), rtol=1e-9, atol=1e-12)
@@ -175,10 +175,10 @@ def test_a_training_of_another_seed_differs(tmp_path):
 
 def test_batches_are_drawn_anew_after_so_many_updates(tmp_path):
     one, seen = trainer(tmp_path, resample=3), []
-    draw = one._batch
-    one._batch = lambda *given: seen.append(draw(*given)) or seen[-1]
+    draw = one._draw
+    one._draw = lambda *given: seen.append(draw(*given)) or seen[-1]
     one.run(steps=7)
-    seen = [batch for batch in seen if len(batch.starts) == one.settings.rows]  # not those to judge on
+    seen = [batch for _, batch in seen if len(batch.starts) == one.settings.rows]  # not those to judge on
     alike = [torch.equal(a.goals, b.goals) for a, b in zip(seen[:-1], seen[1:], strict=True)]
     assert alike == [True, True, False, True, True, False]
 
@@ -307,7 +307,7 @@ def test_hand_errors_from_another_start_are_those_of_a_training_from_there(tmp_p
 def test_a_batch_holds_reaches_out_and_back(tmp_path):
     one = trainer(tmp_path)
     model, middle = one.controller.model, one.controller.middle
-    batch = one._batch(np.random.default_rng(0), 8)
+    batch = one._draw(np.random.default_rng(0), 8)[1]
     np.testing.assert_allclose(model.hand(middle), model.centre, atol=1e-9)
     starts = batch.starts.numpy()
     assert (starts[:, 2:] == 0).all()
@@ -329,7 +329,7 @@ def test_targets_that_are_judged_on_are_never_trained_on(tmp_path):
     unseen = {tuple(np.round(goal, 6)) for goal in judged(one).goals[0].numpy()}
     task = one.task
     for drawn in range(5):
-        batch = one._batch(np.random.default_rng([3, 2, drawn]), UNSEEN)
+        batch = one._draw(np.random.default_rng([3, 2, drawn]), UNSEEN)[1]
         assert not unseen & {tuple(np.round(goal, 6)) for goal in batch.goals[0].numpy()}
     benchmark = [one.controller.goal_of(task.start(np.random.default_rng(seed))[2:]) for seed in range(20)]
     assert not unseen & {tuple(np.round(goal, 6)) for goal in benchmark}

@@ -18,6 +18,7 @@ from control_bench.learning.checkpoint import load, save
 from control_bench.learning.curves import Curves
 from control_bench.learning.hessian_free import HessianFree, HessianFreeSettings
 from control_bench.learning.networks import norms
+from control_bench.learning.reaches import Reaches
 from control_bench.learning.through_plant import Batch, RollOut, residuals, roll_out
 from control_bench.settings import fill, require, require_positive
 
@@ -109,38 +110,29 @@ class ReachTrainer:
         require(not task.settings.force_field, "force_field: ahf is trained without one: set it to 0")
         return cls(plan.make_controller(task, seed), task, settings, out, about, seed)
 
-    def _batch(self, rng: np.random.Generator, rows: int, offset: float | None = None, starts: str = "") -> Batch:
-        """Reaches to targets evenly round the circle, turned by chance, or by `offset` of the angle between two."""
-        s, model, task = self.settings, self.controller.model, self.task.settings
-        n, dt, middle = model.joints, model.dt, self.controller.middle
+    def _draw(
+        self, rng: np.random.Generator, rows: int, offset: float | None = None, starts: str = ""
+    ) -> tuple[Reaches, Batch]:
+        """Reaches to targets evenly round the circle, turned by chance, or by `offset` of the angle between two; and as
+        tensors, with the task's delay and its noise drawn."""
+        s, task, model, middle = self.settings, self.task.settings, self.controller.model, self.controller.middle
         turned = rng.uniform() if offset is None else offset
-        angles = 2.0 * np.pi * (np.arange(rows) + turned) / rows
-        goals = np.array([self.controller.goal_of(target) for target in model.circle(angles)])
-        from_middle = {"middle": np.ones(rows), "start": np.zeros(rows), "either": np.arange(rows) % 2}[
-            starts or s.starts
-        ]
-        begin = np.where(rng.permutation(from_middle)[:, None] > 0, middle, model.start)
-        reach, hold = round(s.reach / dt), round(s.hold / dt)
-        stay = rng.integers(round(s.stay_least / dt), round(s.stay_most / dt), rows, endpoint=True)
-        switch = reach + stay
-        if s.legs == 1:
-            steps, checks, wanted = int(switch.max()), switch[:, None], goals[:, None]
-        else:
-            steps = int(switch.max()) + reach + hold
-            back = (switch + reach)[:, None] + np.linspace(0, hold, 5).round().astype(int)
-            checks = np.concatenate([np.full((rows, 1), reach), switch[:, None], back], axis=1)
-            wanted = np.where(checks[:, :, None] <= switch[:, None, None], goals[:, None], middle)
-        shown = np.where((np.arange(steps)[:, None] < switch)[:, :, None], goals, middle if s.legs == 2 else goals)
-        noise = np.repeat([task.position_noise, task.velocity_noise], n)
-        tensor = partial(torch.as_tensor, dtype=torch.float64)
-        return Batch(
-            starts=tensor(np.hstack([begin, np.zeros((rows, n))])), goals=tensor(shown), checks=torch.as_tensor(checks),
-            wanted=tensor(np.concatenate([wanted, np.zeros_like(wanted)], axis=2)),
-            weights=tensor(np.repeat([s.angle_weight, s.rate_weight], n)), effort=s.effort * dt,
-            sensor_noise=tensor(noise * rng.standard_normal((steps, rows, 2 * n))) if noise.any() else None,
-            motor_noise=tensor(task.motor_noise * rng.standard_normal((steps, rows, n))) if task.motor_noise else None,
-            delay=round(task.delay / dt),
-        )  # fmt: skip
+        targets = model.circle(2.0 * np.pi * (np.arange(rows) + turned) / rows)
+        choices = {"middle": np.ones(rows), "start": np.zeros(rows), "either": np.arange(rows) % 2}
+        from_middle = rng.permutation(choices[starts or s.starts])[:, None] > 0
+        reach, hold, *stay = (round(time / model.dt) for time in (s.reach, s.hold, s.stay_least, s.stay_most))
+        reaches = Reaches(
+            begin=np.where(from_middle, middle, model.start),
+            goals=np.array([self.controller.goal_of(target) for target in targets]),
+            back=middle if s.legs == 2 else None,
+            reach=reach,
+            hold=hold,
+            switch=reach + rng.integers(*stay, rows, endpoint=True),
+        )
+        weights = np.repeat([s.angle_weight, s.rate_weight], model.joints)
+        sensor_noise = np.repeat([task.position_noise, task.velocity_noise], model.joints)
+        delay = round(task.delay / model.dt)
+        return reaches, reaches.batch(rng, weights, s.effort * model.dt, sensor_noise, task.motor_noise, delay)
 
     def _roll_out(self, policy: Callable, batch: Batch) -> RollOut:
         return roll_out(policy, partial(torch_plant.step, self.controller.model), self.controller.observe, batch)
@@ -154,17 +146,10 @@ class ReachTrainer:
 
         starts: as in the settings, by default theirs.
         """
-        model, batch = self.controller.model, self._batch(np.random.default_rng([self._seed, 1]), UNSEEN, 0.5, starts)
+        reaches, batch = self._draw(np.random.default_rng([self._seed, 1]), UNSEEN, 0.5, starts)
         with torch.no_grad():
             states = self._roll_out(self.controller.policy, batch).states.numpy()
-        n, errors = model.joints, np.zeros(len(batch.starts))
-        for row, (checks, wanted) in enumerate(zip(batch.checks.numpy(), batch.wanted.numpy(), strict=True)):
-            # From when the hand should be back it has to stay, so every step counts.
-            times = checks[:1] if self.settings.legs == 1 else [checks[1], *range(checks[2], checks[-1] + 1)]
-            ends = [wanted[0 if self.settings.legs == 1 or t == checks[1] else -1, :n] for t in times]
-            misses = [model.hand(states[t, row, :n]) - model.hand(end) for t, end in zip(times, ends, strict=True)]
-            errors[row] = np.linalg.norm(misses, axis=1).max()
-        return errors
+        return reaches.hand_errors(self.controller.model, states)
 
     def run(
         self,
@@ -197,7 +182,7 @@ class ReachTrainer:
     def _step(self) -> None:
         s, progress = self.settings, self.progress
         drawn = progress.steps // s.resample if s.resample else 0
-        batch = self._batch(np.random.default_rng([self._seed, 2, drawn]), s.rows)
+        _, batch = self._draw(np.random.default_rng([self._seed, 2, drawn]), s.rows)
         update = self.optimiser.update(partial(self._problem, batch))
         progress.steps, progress.loss = progress.steps + 1, update.loss
         progress.episodes += s.rows
