@@ -312,7 +312,8 @@ def test_a_training_is_resumed_with_what_it_began_with(cli, refused, tmp_path):
     assert cli("train", *TABLE, "--out", out, "--steps", 100, "--seed", 5)[0] == 0
     before = load(out / "last.pt")
     line = refused("train", *TABLE, "--set", "learning_rate=0.5", "--out", out, "--resume")
-    assert str(out) in line and "began with" in line
+    assert str(out) in line and "began with controller_settings learning_rate=" in line and "not 0.5:" in line
+    assert "began with seed 5, not 3: resume" in refused("train", *TABLE, "--seed", 3, "--out", out, "--resume")
     assert str(out) in refused("train", *NETWORK, "--out", out, "--resume")
     assert load(out / "last.pt")["steps"] == before["steps"]
     assert cli("train", *TABLE, "--out", out, "--steps", 100, "--resume")[0] == 0

@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from control_bench import __version__
 from control_bench.errors import BadInput
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         "--episodes", type=_positive, metavar="N", help="episodes to train; with --resume, so many more"
     )
     train.add_argument("--resume", action="store_true", help="go on from DIR/last.pt, exactly")
-    train.set_defaults(do=_train)
+    train.set_defaults(do=_train, seed=None)  # resumed, it is the one that the training began with
 
     report = commands.add_parser("report", help="a Markdown and HTML report of stores, with plots")
     report.add_argument("stores", nargs="+", metavar="DB", help="stores that `run --store` wrote")
@@ -176,7 +177,8 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.resume:
         previous = load(out / "last.pt")
         _check_same(plan, previous, arguments, out)
-    elif (out / "last.pt").exists():
+    arguments.seed = arguments.seed or 0
+    if previous is None and (out / "last.pt").exists():
         raise BadInput(f"{out}: holds a training already: give --resume to go on with it, or another --out")
     trainer_class = load_class(cls.trainer)
     if arguments.episodes and "episodes" not in trainer_class.lengths:
@@ -223,12 +225,19 @@ def _check_same(plan: Plan, previous: dict, arguments: argparse.Namespace, out: 
     sections = plan.resolved()
     mine = {"task": plan.task, "controller": plan.controller}
     mine |= {f"{name}_settings": sections[name] for name in sections}
+    mine["seed"] = arguments.seed = previous["seed"] if arguments.seed is None else arguments.seed
     for key, value in mine.items():
         if previous[key] != value:
-            raise BadInput(
-                f"{out}: began with {key} {previous[key]}, not {value}: resume with the same, or use another --out"
-            )
-    arguments.seed = previous["seed"]
+            raise BadInput(f"{out}: began with {_apart(key, previous[key], value)}: resume with the same, or use "
+                           "another --out")  # fmt: skip
+
+
+def _apart(key: str, before: Any, now: Any) -> str:
+    """What differs of one thing that was and is to be set; of many settings, those that do."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return f"{key} {before}, not {now}"
+    changed = [name for name in now if before.get(name) != now[name]]
+    return f"{key} " + ", ".join(f"{name}={before.get(name)}, not {now[name]}" for name in changed)
 
 
 def _report(arguments: argparse.Namespace) -> int:

@@ -95,7 +95,7 @@ def test_the_frequency_table_is_the_articles_and_has_a_learners_stages(two):
 def test_scores_speed_seeds_and_settings_are_told(two):
     text = (two[1] / "report.md").read_text()
     scores = rows_of(text, "### Scores")
-    assert scores["header"] == ["controller", "distance"]  # laps was never measured
+    assert scores["header"] == ["controller", "distance, m"]  # laps was never measured
     assert float(scores["furthest_sonar"][0].split()[0]) == 2.0 and scores["q_table (learning)"] == ["–"]
     made = rows_of(text, "### How the runs were made")
     assert made["furthest_sonar"][4:6] == ["5", "20"] and made["furthest_sonar"][-1] == "8"
@@ -171,10 +171,14 @@ def test_names_are_short_and_no_two_are_the_same():
     runs = [
         Run("t", "dqn", 1), Run("t", "dqn", 2), Run("t", "dqn", 2), Run("t", "dqn", 2, label="best.pt"),
         Run("t", "dqn", 2, via="lockstep"), Run("t", "my.code:Mine", 2, via="realtime", learning=True),
+        Run("t", "osc", 2, task_settings={"arm": "two_link", "dt": 0.01}),
+        Run("t", "osc", 3, task_settings={"arm": "kuka", "dt": 0.01}),
+        Run("t", "many", 3, task_settings={"a": 1, "b": 1, "c": 1}),
+        Run("t", "many", 4, task_settings={"a": 2, "b": 2, "c": 2}),
     ]  # fmt: skip
     assert display_names(runs) == [
         "dqn, seed 1", "dqn, seed 2 #1", "dqn, seed 2 #2", "dqn best.pt", "dqn (over ROS, lockstep)",
-        "Mine (learning, over ROS, realtime)",
+        "Mine (learning, over ROS, realtime)", "osc, arm two_link", "osc, arm kuka", "many, seed 3", "many, seed 4",
     ]  # fmt: skip
 
 
@@ -208,7 +212,7 @@ def test_moments_are_those_of_numpy_whatever_the_lengths():
 
 def test_the_path_shown_is_of_the_median_episode():
     episodes = [episode(i, [0], [reward]) for i, reward in enumerate((9.0, 1.0, 5.0))]
-    digest = Digest(drivebot(), "x", (), episodes)
+    digest = Digest(drivebot(), "x", episodes)
     index, points = digest.typical_path()
     assert index == 2 and points.tolist() == [[1.0, 1.0], [2.0, 2.0]]
 

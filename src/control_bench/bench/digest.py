@@ -16,9 +16,9 @@ from control_bench.bench.statistics import (
     interquartile_mean,
     is_discrete,
 )
-from control_bench.dynamics.base import ArmModel
 from control_bench.errors import BadInput
 from control_bench.registry import make_task
+from control_bench.tasks.base import Task
 
 PATHS = 200
 """Of this many episodes the driven path is kept, to choose a typical one from."""
@@ -28,11 +28,11 @@ HANDS = 32
 """Of this many episodes the hand's way is kept, to draw them all."""
 
 
-def _model(run: Run) -> ArmModel | None:
-    """The arm of a run's task, if it has one and it is here."""
+def _task(run: Run) -> Task | None:
+    """A run's task, if it is here: the store may come from another machine, and the task be the user's own."""
     try:
-        return make_task(run.task, run.task_settings).model
-    except BadInput:  # the store may come from another machine
+        return make_task(run.task, run.task_settings)
+    except BadInput:
         return None
 
 
@@ -83,10 +83,10 @@ class Digest:
     """A run and what its episodes add up to.
 
     Args:
-        run: the run. name: what the report calls it. action_names: of discrete actions, maybe none.
-        episodes: its episodes, at least one, read once.
+        run: the run. name: what the report calls it. episodes: its episodes, at least one, read once.
 
     Attributes:
+        action_names: of discrete actions, maybe none.
         rewards, steps, seconds, outcomes: one of each an episode. scores: lists of what was measured, by name.
         discrete: whether its actions are choices; then the moments below are of choices as rows of 0 and 1.
         by_step, by_episode: `Moments` of the actions.
@@ -95,8 +95,10 @@ class Digest:
         paths: (episode's index in the lists above, x and y in metres (steps + 1, 2)), of the first episodes with poses.
     """
 
-    def __init__(self, run: Run, name: str, action_names: Sequence[str], episodes: Iterable[Episode]) -> None:
-        self.run, self.name, self.action_names = run, name, action_names
+    def __init__(self, run: Run, name: str, episodes: Iterable[Episode]) -> None:
+        self.run, self.name, task = run, name, _task(run)
+        self.action_names: Sequence[str] = getattr(task, "action_names", ())
+        self._units, self._model = getattr(task, "score_units", {}), getattr(task, "model", None)
         self.rewards, self.steps, self.seconds, self.outcomes = [], [], [], []
         self.scores: dict[str, list[float]] = {}
         self.discrete, self.whole = True, True
@@ -104,9 +106,12 @@ class Digest:
         self.tables: list[dict[tuple[str, float], int]] = []
         self.paths: list[tuple[int, np.ndarray]] = []
         self.hands: list[HandPath] = []
-        self._model = _model(run)
         for episode in episodes:
             self._add(episode)
+
+    def measured(self, score: str) -> str:
+        """A score's name, with its unit where it has one."""
+        return f"{score}, {self._units[score]}" if score in self._units else score
 
     def _add(self, episode: Episode) -> None:
         self._add_path(episode)

@@ -73,6 +73,7 @@ def hand_paths(runs: dict[str, Sequence[HandPath]], looks: dict[str, Look]) -> F
 def speed_profiles(runs: dict[str, Sequence[HandPath]], looks: dict[str, Look]) -> Figure:
     """The hand's speed on the way out and on the way back, each from its start."""
     fig, grid = style.panels(len(runs), sharey=True)
+    longest = max(path.dt * max(path.turn, len(path.speed) - path.turn) for paths in runs.values() for path in paths)
     for axes, (name, paths) in zip(grid, runs.items(), strict=True):
         for path in paths:
             for leg, colour in (
@@ -82,7 +83,7 @@ def speed_profiles(runs: dict[str, Sequence[HandPath]], looks: dict[str, Look]) 
                 axes.plot(path.dt * np.arange(len(leg)), leg, color=colour, linewidth=1.0, alpha=0.7)
         style.dress(axes, x="s")
         style.name_panel(axes, name)
-        axes.set_xlim(left=0)
+        axes.set_xlim(0, longest)
         style.round_ticks(axes.xaxis)
     grid[0].set_ylim(0, 1.05 * max(path.speed.max() for paths in runs.values() for path in paths))
     fig.supylabel("hand speed, cm/s", fontsize=style.LABEL, color=style.INK)

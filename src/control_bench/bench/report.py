@@ -20,7 +20,9 @@ from control_bench.bench.report_figures import figures
 from control_bench.bench.report_tables import details, overview
 from control_bench.bench.store import Store
 from control_bench.errors import BadInput
-from control_bench.registry import task_class
+
+TOLD_APART_BY = 2
+"""Settings, at most, that are named to tell runs apart."""
 
 
 def summaries(stores: Sequence[Path]) -> list[dict[str, Any]]:
@@ -53,10 +55,7 @@ def write_report(stores: Sequence[Path], out: Path) -> Path:
     for task in dict.fromkeys(run.task for _, run in found):
         here = [(path, run) for path, run in found if run.task == task]
         names = display_names([run for _, run in here])
-        actions = _action_names(task)
-        digests = [
-            Digest(run, name, actions, _episodes(path, run)) for (path, run), name in zip(here, names, strict=True)
-        ]
+        digests = [Digest(run, name, _episodes(path, run)) for (path, run), name in zip(here, names, strict=True)]
         blocks += _section(task, digests)
     for picture in (block for block in blocks if isinstance(block, Picture)):
         _write(out / picture.file, picture.png)
@@ -104,6 +103,8 @@ def _damaged(path: Path, error: Exception) -> BadInput:
 def display_names(runs: Sequence[Run]) -> list[str]:
     """A name for each run that no other has: the controller, and what tells it from the others."""
     names = [_name(run) for run in runs]
+    names = [name + _settings_apart(run, [o for o, n in zip(runs, names, strict=True) if n == name])
+             for run, name in zip(runs, names, strict=True)]  # fmt: skip
     often = Counter(names)
     names = [f"{name}, seed {run.seed}" if often[name] > 1 else name for name, run in zip(names, runs, strict=True)]
     often, met = Counter(names), Counter()
@@ -114,18 +115,19 @@ def display_names(runs: Sequence[Run]) -> list[str]:
     return names
 
 
+def _settings_apart(run: Run, others: Sequence[Run]) -> str:
+    """The few settings by which a run differs from those of its name; no list where they are many."""
+    values = [one.task_settings | one.controller_settings for one in others]
+    mine = run.task_settings | run.controller_settings
+    apart = [key for key in mine if any(value.get(key) != mine[key] for value in values)]
+    return "".join(f", {key} {mine[key]}" for key in apart) if len(apart) <= TOLD_APART_BY else ""
+
+
 def _name(run: Run) -> str:
     # Of a user's own `package.module:Class` the class says enough.
     parts = [run.controller.rpartition(":")[2], run.label.strip()]
     remarks = ["learning"] * run.learning + [f"over ROS, {run.via}"] * (run.via != "in-process")
     return " ".join(filter(None, parts)) + (f" ({', '.join(remarks)})" if remarks else "")
-
-
-def _action_names(task: str) -> Sequence[str]:
-    try:
-        return getattr(task_class(task), "action_names", ())
-    except BadInput:  # a task of the user's own, in a store from elsewhere
-        return ()
 
 
 def _writable(out: Path) -> None:

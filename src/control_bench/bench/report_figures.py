@@ -52,7 +52,7 @@ def figures(digests: Sequence[Digest], looks: dict[str, Look]) -> dict[str, Figu
 def _scores(digests: Sequence[Digest]) -> dict[str, dict[str, Estimate]]:
     """The scores that every run has, by name and then by run."""
     names = [name for name in digests[0].scores if all(name in digest.scores for digest in digests)]
-    return {name: {d.name: estimate(d.scores[name], np.mean) for d in digests} for name in names}
+    return {digests[0].measured(name): {d.name: estimate(d.scores[name], np.mean) for d in digests} for name in names}
 
 
 def _course(digest: Digest) -> Course:

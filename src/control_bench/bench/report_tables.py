@@ -121,7 +121,7 @@ def _scores(digests: Sequence[Digest], looks: dict[str, Look]) -> list[Block]:
         for d in digests
     ]
     text = Text("What the task measures beside the reward: the mean over a run's episodes.")
-    return [Heading("Scores", 3), text, Table(["controller", *names], rows)]
+    return [Heading("Scores", 3), text, Table(["controller", *map(digests[0].measured, names)], rows)]
 
 
 def _runs(digests: Sequence[Digest], looks: dict[str, Look]) -> Table:

@@ -17,10 +17,12 @@ from control_bench.errors import BadInput
 from control_bench.learning.networks import get_variables, seeded, set_variables
 from control_bench.learning.reach_training import ReachTrainingSettings
 from control_bench.learning.recurrent import RecurrentPolicy
-from control_bench.settings import require_positive
+from control_bench.settings import require, require_positive
 
 SPAN, RATE = 0.3, 3.0
 """rad and rad/s that the network sees as 1."""
+MOST_UNITS = 1024
+"""Of a layer: a second-order update of more needs more memory than there is."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class AHFSettings:
 
     def __post_init__(self) -> None:
         require_positive(self, "units", "spread")
+        require(
+            self.units <= MOST_UNITS, f"units: {self.units} are more than can be trained: give {MOST_UNITS} at most"
+        )
 
 
 class AHF(ArmController, Trainable):

@@ -34,6 +34,7 @@ class Task:
     Attributes:
         name: as on the command line.
         Settings: the dataclass of its settings.
+        score_units: of its `scores`, where they have one.
         step_duration: seconds of simulated time in a step.
         observation_space, action_space: of one row.
         observed: the readings that `observe` uses, so that over ROS no other topic need be waited for.
@@ -42,6 +43,7 @@ class Task:
 
     name: ClassVar[str]
     Settings: ClassVar[type]
+    score_units: ClassVar[dict[str, str]] = {}
     step_duration: float
     observed: tuple[str, ...]
     observation_space: gymnasium.Space

@@ -104,6 +104,7 @@ class Drivebot(Task):
     step_duration = 2 * TICK
     observed = ("sonar",)
     action_names = ACTIONS
+    score_units = {"distance": "m"}
 
     def __init__(self, settings: DrivebotSettings | None = None, rows: int = 1) -> None:
         super().__init__(settings or DrivebotSettings(), rows)

@@ -93,6 +93,7 @@ class Reach(Task):
 
     name = "reach"
     Settings = ReachSettings
+    score_units = {"hand_error": "m", "hand_speed": "m/s", "time_to_target": "s", "effort": "(N m)² s"}
     observed = ("position", "velocity", "target")
 
     def __init__(self, settings: ReachSettings | None = None, rows: int = 1) -> None:
