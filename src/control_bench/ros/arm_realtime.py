@@ -12,9 +12,8 @@ from control_bench.env import episode_rngs
 from control_bench.ros.diagnostics import Diagnostics
 from control_bench.ros.frames import Frames
 from control_bench.ros.parameters import WorldParameters
-from control_bench.ros.resets import refusal
+from control_bench.ros.resets import offer_resets
 from control_bench.ros.topics import RobotTopics, topics_of
-from control_bench.srv import Reset, ResetResponse
 from control_bench.tasks.reach import Reach
 
 LATE = 0.5
@@ -41,7 +40,7 @@ class ArmRealtime:
         ]
         self._frames, self._diagnostics = Frames(parameters.clock), Diagnostics()
         self._ticks = self._late = 0
-        self._service = rospy.Service("~reset", Reset, self._reset)
+        self._service = offer_resets(lambda: dict.fromkeys(names, self._world.why_not), self._reset)
 
     def _holding(self, row: int) -> np.ndarray:
         """The torque that brakes an arm and holds its weight."""
@@ -56,16 +55,12 @@ class ArmRealtime:
             else:
                 self._torque[row], self._commanded[row], self._stopped[row] = torque, time.monotonic(), False
 
-    def _reset(self, request) -> ResetResponse:
-        names = [robot.topics.name for robot in self._robots]
-        refused = refusal(request, dict.fromkeys(names, self._world.why_not))
-        if refused:
-            return refused
-        row, start = names.index(request.robot), np.array(request.start)
+    def _reset(self, robot: str, start: np.ndarray, seed: int) -> rospy.Time:
+        row = [one.topics.name for one in self._robots].index(robot)
         with self._lock:
-            self._world.reset(np.array([row]), start[None], [episode_rngs(request.seed)[1]])
+            self._world.reset(np.array([row]), start[None], [episode_rngs(seed)[1]])
             self._stopped[row] = True
-            return ResetResponse(True, "", rospy.Time.now())
+            return rospy.Time.now()
 
     def spin(self) -> None:
         """Ticks until the node is ended; what is late is not made up for."""

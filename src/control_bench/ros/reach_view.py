@@ -16,9 +16,10 @@ class ReachView(View):
     def __init__(self, name: str, frame: str, task: Reach) -> None:
         super().__init__(name, frame)
         self._model, self._size = task.model, task.model.radius / 5.0
-        count = task.settings.targets
+        count, own = task.settings.targets, task.settings.target
         circle = self._model.circle(2.0 * np.pi * np.arange(count) / count)
-        self._targets = np.concatenate([circle, self._model.centre[None]])
+        outer = circle if own is None else np.array([own])
+        self._targets = np.concatenate([outer, self._model.centre[None]])
 
     def point(self, readings: Readings) -> np.ndarray:
         return self._model.hand(readings["true_position"][0])

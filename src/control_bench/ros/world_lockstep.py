@@ -19,9 +19,8 @@ from control_bench.ros.connections import REWARD, STARTED, publisher, subscribe
 from control_bench.ros.frames import Frames
 from control_bench.ros.lockstep import Lockstep
 from control_bench.ros.parameters import WorldParameters
-from control_bench.ros.resets import refusal
+from control_bench.ros.resets import offer_resets
 from control_bench.ros.topics import RobotTopics, topics_of
-from control_bench.srv import Reset, ResetResponse
 from control_bench.tasks.base import Task
 
 HEARTBEAT = 0.5
@@ -56,7 +55,8 @@ class LockstepWorld:
             self._started.append(publisher(f"{name}/{STARTED}", UInt64, parameters.clock))
             self._subscribers.append(subscribe(f"{name}/{REWARD}", Reward, self._judge, i))
         self._scene, self._frames = self._robots[0].topics.make_scene(), Frames(parameters.clock)
-        self._service = rospy.Service("~reset", Reset, self._reset)
+        self._names = [robot.topics.name for robot in self._robots]
+        self._service = offer_resets(lambda: dict.fromkeys(self._names, self._world.why_not), self._reset)
 
     def _raise_floor(self) -> None:
         """Notes a time that the clock has not passed, for the node that may be started in this one's place."""
@@ -65,18 +65,14 @@ class LockstepWorld:
             self._floor = now + CLOCK_MARGIN
             rospy.set_param("~clock_start", self._floor)
 
-    def _reset(self, request) -> ResetResponse:
-        names = [robot.topics.name for robot in self._robots]
-        refused = refusal(request, dict.fromkeys(names, self._world.why_not))
-        if refused:
-            return refused
-        robot, start = names.index(request.robot), np.array(request.start)
+    def _reset(self, name: str, start: np.ndarray, seed: int) -> rospy.Time:
+        robot = self._names.index(name)
         with self._lock:
-            self._state.reset(robot, start, request.seed)
-            self._started[robot].publish(request.seed)
+            self._state.reset(robot, start, seed)
+            self._started[robot].publish(seed)
             stamp = self._state.next_stamp
             self._move_on()
-        return ResetResponse(True, "", rospy.Time(nsecs=stamp))
+        return rospy.Time(nsecs=stamp)
 
     def _judge(self, message: Reward, robot: int) -> None:
         with self._lock:

@@ -14,9 +14,8 @@ from control_bench.ros.drivebot_topics import DrivebotTopics
 from control_bench.ros.frames import Frames
 from control_bench.ros.map_topics import MapTopics
 from control_bench.ros.parameters import WorldParameters
-from control_bench.ros.resets import refusal
+from control_bench.ros.resets import offer_resets
 from control_bench.ros.topics import RobotTopics
-from control_bench.srv import Reset, ResetResponse
 from control_bench.tasks.drivebot import Drivebot
 from control_bench.worlds.kernels import TICK
 from control_bench.worlds.robot import Robot
@@ -103,7 +102,10 @@ class RealtimeWorld:
         self._timer = rospy.Timer(
             rospy.Duration(TICK), lambda event: self._frames.publish(self._map.transforms(rospy.Time.now()))
         )
-        self._service = rospy.Service("~reset", Reset, self._reset)
+        self._service = offer_resets(
+            lambda: {name: robot.why_not for name, robot in self.robots.items()},
+            lambda name, start, seed: self.robots[name].reset(start, seed),
+        )
 
     def spawn(self, robot: Robot) -> str:
         """Adds a robot; returns its name."""
@@ -112,12 +114,6 @@ class RealtimeWorld:
         self.robots[name] = LiveRobot(DrivebotTopics(self._task, name, robot), world, self._frames, self._parameters)
         self._spawned += 1
         return name
-
-    def _reset(self, request) -> ResetResponse:
-        refused = refusal(request, {name: robot.why_not for name, robot in self.robots.items()})
-        if refused:
-            return refused
-        return ResetResponse(True, "", self.robots[request.robot].reset(np.array(request.start), request.seed))
 
 
 def main(task: Drivebot, parameters: WorldParameters) -> None:
