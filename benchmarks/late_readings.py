@@ -23,7 +23,7 @@ def mean_reward(chance: float, episodes: int, seed: int) -> float:
     high = np.array([sonar.max_range for sonar in world.robot.sonars])
     first, alive, total = np.ones(episodes, bool), np.ones(episodes, bool), np.zeros(episodes)
     readings = world.read()
-    task.judge(readings, np.zeros((episodes, 3)), first)
+    task.judge(readings, first)
     sonar = readings["sonar"]
     while alive.any():
         command = task.command(centimetres(sonar, low, high).argmax(axis=1))
@@ -32,7 +32,7 @@ def mean_reward(chance: float, episodes: int, seed: int) -> float:
         late = world.read()["sonar"]
         world.advance(alive)
         readings = world.read()
-        judgement = task.judge(readings, command, ~first)
+        judgement = task.judge(readings, ~first)
         total += np.where(alive, judgement.reward, 0.0)
         alive &= ~judgement.ended
         sonar = np.where(rng.random(late.shape) < chance, late, readings["sonar"])

@@ -37,10 +37,10 @@ class _Rows:
         self.world.reset(rows, starts, [rng for _, rng in rngs])
         self.seeds[rows] = seeds
 
-    def settle(self, command: np.ndarray, first: np.ndarray):
-        """Reads the sensors: observations (rows, ...) and the judgement of the commands that led here."""
+    def settle(self, first: np.ndarray):
+        """Reads the sensors: observations (rows, ...) and the judgement of the step that led here."""
         self.readings = self.world.read()
-        judgement = self.task.judge(self.readings, command, first)
+        judgement = self.task.judge(self.readings, first)
         return self.task.observe(self.readings, first), judgement
 
     def get_state(self) -> dict:
@@ -68,14 +68,13 @@ class TaskEnv(gymnasium.Env):
         super().reset(seed=seed)
         episode_seed = int(self.np_random.integers(SEEDS)) if seed is None else seed
         self._rows.begin(np.array([0]), [episode_seed])
-        observation, _ = self._rows.settle(self.task.no_command(), np.array([True]))
+        observation, _ = self._rows.settle(np.array([True]))
         return observation[0], {"readings": self._readings(), "episode_seed": episode_seed}
 
     def step(self, action):
         """One step: observation, reward, terminated, truncated, info."""
-        command = self.task.command(np.asarray(action)[None])
-        self._rows.world.step(command)
-        observation, judgement = self._rows.settle(command, np.array([False]))
+        self._rows.world.step(self.task.command(np.asarray(action)[None]))
+        observation, judgement = self._rows.settle(np.array([False]))
         info = {"readings": self._readings(), "episode_seed": int(self._rows.seeds[0])}
         if judgement.ended[0]:
             info |= {"outcome": self.task.outcome(0), "scores": self.task.scores(0)}
@@ -126,7 +125,7 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         everyone = np.arange(self.num_envs)
         self._rows.begin(everyone, list(seed) if seed is not None else self._next_seeds(everyone))
         self._ended[:] = False
-        observation, _ = self._rows.settle(self.task.no_command(), ~self._ended)
+        observation, _ = self._rows.settle(~self._ended)
         return observation, {}
 
     def _next_seeds(self, rows: np.ndarray) -> list[int]:
@@ -141,7 +140,7 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
             rows = np.flatnonzero(first)
             self._rows.begin(rows, self._next_seeds(rows))
         self._rows.world.step(command, ~first)
-        observation, judgement = self._rows.settle(command, first)
+        observation, judgement = self._rows.settle(first)
         terminated, truncated = judgement.terminated & ~first, judgement.truncated & ~first
         self._ended = terminated | truncated
         return observation, judgement.reward, terminated, truncated, {}

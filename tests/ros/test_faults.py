@@ -52,6 +52,40 @@ def test_kill_9_in_mid_episode(ros, tmp_path, node, said):
         assert_same(in_process("turn_until_clear", EPISODES, 0), list(opened.episodes(run)))
 
 
+def test_a_world_killed_between_robots_starts_both_again(ros, tmp_path):
+    # The robot that is not reset yet by the new world is not judged by where that has put it.
+    store = tmp_path / "ros.db"
+    launch = ros.launch(
+        "clock:=lockstep", "controller:=turn_until_clear", f"episodes:={EPISODES}", f"store:={store}", "respawn:=true",
+        "robots:=2",
+    )  # fmt: skip
+    wait_for(lambda: stored(store) >= 1, 60, "the first episode")
+    os.kill(wait_for(lambda: node_pid(ros, "/world_node"), 10, "the world"), 9)
+    wait_for(lambda: stored(store) == EPISODES, 90, f"{EPISODES} episodes\n{launch.text()[-3000:]}")
+    launch.end()
+    with Store(store, create=False) as opened:
+        (run,) = opened.runs()
+        theirs = sorted(opened.episodes(run), key=lambda episode: episode.index)
+    assert_same(in_process("turn_until_clear", EPISODES, 0), theirs)
+
+
+def test_a_controller_that_stands_still_for_a_while_changes_nothing(ros, tmp_path):
+    # However late an answer is, it is the answer to its own moment.
+    store = tmp_path / "ros.db"
+    launch = ros.launch("clock:=lockstep", "controller:=turn_until_clear", f"episodes:={EPISODES}", f"store:={store}")
+    controller = wait_for(lambda: node_pid(ros, "/robot0/controller_node"), 30, "the controller")
+    for said in (1, 2):
+        before = stored(store)
+        wait_for(lambda before=before: stored(store) > before, 60, "an episode")
+        os.kill(controller, signal.SIGSTOP)
+        launch.wait_for_text("waiting for its controller_node", 20, times=said)
+        os.kill(controller, signal.SIGCONT)
+    assert launch.wait(90) == 0
+    with Store(store, create=False) as opened:
+        (run,) = opened.runs()
+        assert_same(in_process("turn_until_clear", EPISODES, 0), list(opened.episodes(run)))
+
+
 def test_roscore_gone(ros, tmp_path):
     # Every node says so in one line and ends with status 1; what was stored stays.
     ros.core()

@@ -1,5 +1,4 @@
-"""Lockstep's rules: when the world moves on, which moments a controller answers, by which command a moment is judged.
-Needs no master."""
+"""Lockstep's rules: when the world moves on, and which moments a controller answers. Needs no master."""
 
 from types import SimpleNamespace
 
@@ -8,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control_bench.ros.course import EveryCommand
 from control_bench.ros.lockstep import Lockstep
 from control_bench.ros.responder import Responder
 
@@ -90,7 +88,7 @@ def test_a_reset_waits_no_more_for_a_controller_that_is_gone():
     one = playing(2)
     one.reset(0, START, 7)
     pay(one, 1)
-    one.forgive()
+    one.forgive(0)
     assert one.ready()
     starts, commands = one.move_on()
     assert starts.keys() == {0} and commands.keys() == {1} and one.stamp == 3 * STEP
@@ -187,28 +185,3 @@ def test_answers_do_not_depend_on_which_of_sensors_and_judgements_run_ahead(leng
         getattr(mixed, kind)(*events[kind].pop(0))
         answers += mixed.actions()
     assert answers == expected and len(answers) == len(moments)
-
-
-def test_a_moment_is_judged_by_the_answer_to_the_one_before():
-    commands = EveryCommand()
-    assert commands.due(10, first=True) and commands.take(10, first=True) is None
-    assert not commands.due(20, first=False) and commands.owed == 1
-    commands.add("a")
-    commands.add("b")  # the answer to the moment at 20, which is not judged yet
-    commands.add("a stranger's")
-    assert [commands.take(20, first=False), commands.owed] == ["a", 0]
-    assert [commands.take(30, first=False), commands.owed] == ["b", 1]
-    commands.add("c")
-    assert commands.owed == 0  # the last moment's answer is there: the next episode can begin
-    commands.forget(cut_short=False)
-    assert not commands.due(40, first=False)
-
-
-def test_what_comes_late_of_an_episode_cut_short_is_not_taken_for_the_answer_to_the_first_moment():
-    commands = EveryCommand()
-    commands.take(10, first=True)
-    commands.forget(cut_short=True)
-    commands.add("late")
-    commands.take(30, first=True)
-    commands.add("a")
-    assert commands.take(40, first=False) == "a"

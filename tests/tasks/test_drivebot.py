@@ -41,9 +41,9 @@ class Judged:
         self._judge(np.zeros(self.task.action_space.shape, self.task.action_space.dtype), True)
 
     def _judge(self, action, first):
-        readings = {"pose": np.array([[*self.place, 0.0]])}
-        action = np.array([action])
-        return self.task.judge(readings, self.task.command(action), np.array([first]))
+        done = self.task.command(np.array([action]))
+        readings = {"pose": np.array([[*self.place, 0.0]]), "velocity": done}
+        return self.task.judge(readings, np.array([first]))
 
     def step(self, action, by=(0.0, 0.0)):
         """The reward of an action that moved the robot by so many metres."""
@@ -203,8 +203,8 @@ def test_a_new_episode_counts_from_anew_in_its_row_alone():
     command = task.command(np.array([FORWARD, FORWARD]))
 
     def judge(x, first):
-        readings = {"pose": np.array([[x, 9.0, 0.0]] * 2)}
-        return task.judge(readings, command, np.array(first)).reward.tolist()
+        readings = {"pose": np.array([[x, 9.0, 0.0]] * 2), "velocity": command}
+        return task.judge(readings, np.array(first)).reward.tolist()
 
     assert judge(1.0, [True, True]) == [0, 0]
     assert judge(1.0, [False, False]) == [0, 0]
@@ -217,12 +217,12 @@ def test_a_new_episode_counts_from_anew_in_its_row_alone():
 def test_each_row_is_judged_on_its_own():
     two, first = task(rows=2, patience=2), np.array([True, True])
     poses, commands = np.array([[5.0, 9.0, 0.0], [9.0, 3.0, 0.0]]), task().command(np.array([LEFT, FORWARD]))
-    two.judge({"pose": poses}, commands, first)
+    two.judge({"pose": poses, "velocity": commands}, first)
     for _ in range(3):
         poses = poses + [[0.0, 0.0, 0.1], [0.0, 0.2, 0.0]]
-        judgement = two.judge({"pose": poses}, commands, ~first)
+        judgement = two.judge({"pose": poses, "velocity": commands}, ~first)
     assert judgement.reward.tolist() == [0.0, 1.0] and judgement.terminated.tolist() == [True, False]
-    two.judge({"pose": poses}, commands, np.array([True, False]))  # row 0 begins again, row 1 goes on
+    two.judge({"pose": poses, "velocity": commands}, np.array([True, False]))  # row 0 begins again, row 1 goes on
     assert [two.scores(row)["distance"] for row in range(2)] == [0.0, pytest.approx(0.6)]
 
 

@@ -9,7 +9,7 @@ from control_bench.bench import hand_plots, plots, trace_plots
 from control_bench.bench.digest import Digest
 from control_bench.bench.plot_style import Look
 from control_bench.bench.statistics import Estimate, estimate, name_of
-from control_bench.bench.trace_plots import Course, Path
+from control_bench.bench.trace_plots import Path, Trend
 from control_bench.errors import BadInput
 from control_bench.registry import task_class
 from control_bench.resources import locate
@@ -35,12 +35,12 @@ def figures(digests: Sequence[Digest], looks: dict[str, Look]) -> dict[str, Figu
         found["hand-paths"] = hand_plots.hand_paths(hands, looks)
         found["hand-speeds"] = hand_plots.speed_profiles(hands, looks)
     acted = [digest for digest in digests if len(digest.by_step.count)]
-    shares = {digest.name: _course(digest) for digest in acted if digest.discrete}
+    shares = {digest.name: _trend(digest) for digest in acted if digest.discrete}
     if shares:
-        width = max(course.mean.shape[1] for course in shares.values())
+        width = max(trend.mean.shape[1] for trend in shares.values())
         names = [name_of(action, digests[0].action_names) for action in range(width)]
         found["actions"] = trace_plots.action_shares(shares, names)
-    components = {digest.name: _course(digest) for digest in acted if not digest.discrete}
+    components = {digest.name: _trend(digest) for digest in acted if not digest.discrete}
     if components:
         found["action-components"] = trace_plots.action_components(components)
     paths = {digest.name: path for digest in digests if (path := _path(digest)) is not None}
@@ -55,13 +55,13 @@ def _scores(digests: Sequence[Digest]) -> dict[str, dict[str, Estimate]]:
     return {digests[0].measured(name): {d.name: estimate(d.scores[name], np.mean) for d in digests} for name in names}
 
 
-def _course(digest: Digest) -> Course:
+def _trend(digest: Digest) -> Trend:
     """Along the episodes where the run learned, as it is that which changes; else along the steps of an episode."""
     if digest.run.learning and len(digest.by_episode.count) > 1:
         edges, _, mean, spread = digest.by_episode.binned(EPISODE_BINS)
-        return Course("episode", edges, mean, spread, None)
+        return Trend("episode", edges, mean, spread, None)
     edges, count, mean, spread = digest.by_step.binned(STEP_BINS)
-    return Course("step of the episode", edges, mean, spread, count / len(digest.rewards))
+    return Trend("step of the episode", edges, mean, spread, count / len(digest.rewards))
 
 
 def _path(digest: Digest) -> Path | None:

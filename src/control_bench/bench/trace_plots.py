@@ -18,7 +18,7 @@ RUNNING = {"color": style.INK, "linewidth": 1.3, "linestyle": (0, (4, 2))}
 
 
 @dataclass(frozen=True)
-class Course:
+class Trend:
     """A run's actions over time, in bins.
 
     Attributes:
@@ -49,27 +49,27 @@ def _ends(edges: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return np.concatenate([edges[:1], middles, edges[-1:]]), np.concatenate([values[:1], values, values[-1:]])
 
 
-def _dress_course(axes: Axes, name: str, course: Course) -> None:
-    style.dress(axes, x=course.along)
+def _dress_trend(axes: Axes, name: str, trend: Trend) -> None:
+    style.dress(axes, x=trend.along)
     style.name_panel(axes, name)
-    axes.set_xlim(course.edges[0], course.edges[-1])
+    axes.set_xlim(trend.edges[0], trend.edges[-1])
     style.round_ticks(axes.xaxis, whole=True)
 
 
-def action_shares(courses: dict[str, Course], action_names: list[str]) -> Figure:
+def action_shares(trends: dict[str, Trend], action_names: list[str]) -> Figure:
     """How often each discrete action was taken as time went on, stacked to the whole."""
-    fig, grid = style.panels(len(courses), sharey=True)
+    fig, grid = style.panels(len(trends), sharey=True)
     colours = [style.fill_colour(index) for index in range(len(action_names))]
-    for axes, (name, course) in zip(grid, courses.items(), strict=True):
-        x, shares = _ends(course.edges, 100.0 * course.mean)
+    for axes, (name, trend) in zip(grid, trends.items(), strict=True):
+        x, shares = _ends(trend.edges, 100.0 * trend.mean)
         axes.stackplot(x, shares.T, colors=colours[: shares.shape[1]], linewidth=0)
-        if course.running is not None:
-            axes.plot(*_ends(course.edges, 100.0 * course.running), **RUNNING)
-        _dress_course(axes, name, course)
+        if trend.running is not None:
+            axes.plot(*_ends(trend.edges, 100.0 * trend.running), **RUNNING)
+        _dress_trend(axes, name, trend)
         axes.set_ylim(0, 100)
         axes.yaxis.set_major_formatter(PercentFormatter(symbol=" %"))
     handles, names = [Patch(color=colour) for colour in colours], list(action_names)
-    if any(course.running is not None for course in courses.values()):
+    if any(trend.running is not None for trend in trends.values()):
         handles.append(Line2D([], [], **RUNNING))
         names.append("episodes still running")
     style.headline(fig, "Shares of the actions over time")
@@ -77,18 +77,18 @@ def action_shares(courses: dict[str, Course], action_names: list[str]) -> Figure
     return fig
 
 
-def action_components(courses: dict[str, Course]) -> Figure:
+def action_components(trends: dict[str, Trend]) -> Figure:
     """Mean (line) and standard deviation (band) of each component of continuous actions as time went on."""
-    fig, grid = style.panels(len(courses), sharey=True)
-    width = max(course.mean.shape[1] for course in courses.values())
+    fig, grid = style.panels(len(trends), sharey=True)
+    width = max(trend.mean.shape[1] for trend in trends.values())
     colours = [style.RUN_COLOURS[index % len(style.RUN_COLOURS)] for index in range(width)]
-    for axes, (name, course) in zip(grid, courses.items(), strict=True):
-        for mean, spread, colour in zip(course.mean.T, course.spread.T, colours, strict=False):
-            x, middle = _ends(course.edges, mean)
-            _, band = _ends(course.edges, spread)
+    for axes, (name, trend) in zip(grid, trends.items(), strict=True):
+        for mean, spread, colour in zip(trend.mean.T, trend.spread.T, colours, strict=False):
+            x, middle = _ends(trend.edges, mean)
+            _, band = _ends(trend.edges, spread)
             axes.fill_between(x, middle - band, middle + band, color=colour, alpha=0.15, linewidth=0)
             axes.plot(x, middle, color=colour, linewidth=1.8)
-        _dress_course(axes, name, course)
+        _dress_trend(axes, name, trend)
     style.headline(fig, "Actions over time: mean (line) and standard deviation (band) of each component")
     handles = [Line2D([], [], color=colour, linewidth=2.2) for colour in colours]
     style.legend(fig, handles, [f"action[{index}]" for index in range(width)], below=True)

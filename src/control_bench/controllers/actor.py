@@ -22,6 +22,13 @@ class Actor:
         self._observation: np.ndarray | None = None
         self._action: Any = None
 
+    def get_state(self) -> dict:
+        """What a learner saw and did last; `set_state` takes it back."""
+        return {"observation": self._observation, "action": None if self._action is None else np.asarray(self._action)}
+
+    def set_state(self, state: dict) -> None:
+        self._observation, self._action = state["observation"], state["action"]
+
     def begin(self, observation: np.ndarray, seed: int) -> Any:
         """The first action of the episode that starts from `seed`."""
         if not self.learning:

@@ -3,6 +3,7 @@
 import functools
 import threading
 import time
+from collections import deque
 
 import numpy as np
 import rospy
@@ -18,6 +19,8 @@ from control_bench.tasks.reach import Reach
 
 LATE = 0.5
 """The share of a step after which a tick that has not begun counts as late."""
+RECENT = 10.0
+"""Seconds whose late steps are told of: what was slow at the start need not be known for ever."""
 BRAKING = 20.0
 """1/s: how an arm slows down that nobody commands."""
 
@@ -40,6 +43,7 @@ class ArmRealtime:
         ]
         self._frames, self._diagnostics = Frames(parameters.clock), Diagnostics()
         self._ticks = self._late = 0
+        self._recent: deque[bool] = deque(maxlen=max(round(RECENT / task.step_duration), 1))
         self._service = offer_resets(lambda: dict.fromkeys(names, self._world.why_not), self._reset)
 
     def _holding(self, row: int) -> np.ndarray:
@@ -72,7 +76,8 @@ class ArmRealtime:
                 time.sleep(wait)
             late = time.monotonic() - due
             self._ticks += 1
-            if late > LATE * self._task.step_duration:
+            self._recent.append(late > LATE * self._task.step_duration)
+            if self._recent[-1]:
                 self._late += 1
                 due = max(due, time.monotonic() - self._task.step_duration)
             with self._lock:
@@ -97,10 +102,10 @@ class ArmRealtime:
         self._frames.publish(transforms)
 
     def _tell(self) -> None:
-        share = self._late / self._ticks
+        share = sum(self._recent) / len(self._recent)
         level = DiagnosticStatus.WARN if share > 0.01 else DiagnosticStatus.OK
         values = {"steps": self._ticks, "late": self._late, "rate": f"{1.0 / self._task.step_duration:g} Hz"}
-        self._diagnostics.tell(level, f"{share:.2%} of the steps were late", values)
+        self._diagnostics.tell(level, f"{share:.2%} of the last {RECENT:.0f} s' steps were late", values)
 
 
 def main(task: Reach, parameters: WorldParameters) -> None:

@@ -15,7 +15,7 @@ from control_bench.bench.episode import Episode, Run, episode_seed, summary
 from control_bench.bench.store import Store
 from control_bench.bench.table import print_table
 from control_bench.msg import Episode as EpisodeMessage
-from control_bench.ros.connections import QUEUE, RESET
+from control_bench.ros.connections import ANNOUNCEMENT, QUEUE, RESET
 from control_bench.ros.course import Course
 from control_bench.ros.node import read_parameters, run_node
 from control_bench.ros.parameters import BenchmarkParameters, plan_of
@@ -24,6 +24,8 @@ from control_bench.srv import Reset
 
 PROGRESS_PERIOD = 2.0
 """Seconds of wall time between two lines of progress."""
+DRIVERLESS = 10.0
+"""Seconds of wall time after which the benchmark says that a robot has no driver."""
 
 
 class Benchmark:
@@ -42,7 +44,8 @@ class Benchmark:
         self._done = self._store.numbers(self._run) if self._store else set()
         self._playing: dict[int, int] = {}
         self._episodes: list[Episode] = []
-        self._told = 0.0
+        self._told, self._begun = 0.0, time.monotonic()
+        self._missed: list[Course] = []
         self._service = None
 
     def _take_up(self, settings: dict) -> Run:
@@ -100,21 +103,23 @@ class Benchmark:
 
     def _tend(self, index: int, course: Course) -> None:
         """Stores what a course has finished, starts what it should drive, and starts again what has failed."""
-        if course.finished is not None and index in self._playing:
-            self._keep(course.finished, course)
+        finished, fault = course.take()
+        if finished is not None and index in self._playing:
+            self._keep(finished, course)
             self._done.add(self._playing.pop(index))
-            course.finished = None
         if index in self._playing:
             silent, reason = time.monotonic() - course.heard, None
-            if course.fault:
-                reason = f"{course.name} {course.fault}"
+            if fault:
+                reason = f"{course.name} {fault}"
             elif silent > self._parameters.timeout:
                 reason = f"no sensors of {course.name} for {silent:.0f} s"
             if reason:
                 rospy.logwarn("%s: episode %d starts again", reason, self._playing.pop(index))
-        course.fault = None
         number = self._next()
-        if index in self._playing or number is None or course.driver is None or not course.settled:
+        if index in self._playing or number is None:
+            return
+        if course.driver is None:
+            self._miss_driver(course)
             return
         try:
             course.begin(number, episode_seed(self._parameters.seed, number), self._reset)
@@ -122,6 +127,14 @@ class Benchmark:
         except ConnectionError as error:
             rospy.logwarn_throttle(10.0, f"the world can't be reached ({error}): waiting for {RESET}")
             course.heard = time.monotonic()
+
+    def _miss_driver(self, course: Course) -> None:
+        if time.monotonic() - self._begun > DRIVERLESS and course not in self._missed:
+            self._missed.append(course)
+            rospy.logwarn(
+                "nobody has announced on %s/%s that it drives: start a controller_node in the namespace %s",
+                course.name, ANNOUNCEMENT, course.name,
+            )  # fmt: skip
 
     def _keep(self, episode: Episode, course: Course) -> None:
         if self._store:

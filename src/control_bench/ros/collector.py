@@ -8,11 +8,11 @@ PENDING = 64
 
 
 class Newest:
-    """Real time: the newest message of each topic; a moment is complete whenever one of the `clock` topic comes."""
+    """Real time: the newest message of each topic; a moment is complete whenever one of the topic `pace` comes."""
 
-    def __init__(self, topics: Iterable[str], clock: str | None = None) -> None:
+    def __init__(self, topics: Iterable[str], pace: str | None = None) -> None:
         self._missing = set(topics)
-        self._clock = clock
+        self._pace = pace
         self.stamp = -1
         self._messages: dict[str, Any] = {}
 
@@ -20,7 +20,7 @@ class Newest:
         """As `Collector.add`."""
         self._missing.discard(topic)
         self._messages[topic] = message
-        if self._missing or (self._clock and topic != self._clock):
+        if self._missing or (self._pace and topic != self._pace):
             return None
         self.stamp = stamp
         return self._messages

@@ -48,7 +48,7 @@ def send(publisher: rospy.Publisher, message) -> None:
     try:
         publisher.publish(message)
     except rospy.ROSException:
-        if not rospy.is_shutdown():
+        if not rospy.core.is_shutdown_requested():  # topics are closed before is_shutdown() says so
             raise
 
 

@@ -84,13 +84,15 @@ class ControllerNode:
         ):
             raise BadInput(f"{self._saved}: learned with other settings: give another out, or the same settings")
         self.actor.controller.set_state(contents["training"]["learner"])
+        self.actor.set_state(contents["training"]["actor"])  # or a replay would join its last episode to the next
         rospy.loginfo("goes on from %s", self._saved)
 
     def save(self) -> None:
         """Keeps what was learned so far, if it is to be kept."""
         if self._saved is not None and isinstance(self.actor.controller, Learner):
             learner = self.actor.controller
-            about = self._about | {"policy": learner.get_policy(), "training": {"learner": learner.get_state()}}
+            about = self._about | {"policy": learner.get_policy()}
+            about["training"] = {"learner": learner.get_state(), "actor": self.actor.get_state()}
             save(self._saved, about)
 
     def _sense(self, message, topic: str) -> None:

@@ -15,6 +15,9 @@ class Judge:
 
     Args:
         task: of one row, this robot's own: its `judge` remembers.
+
+    Attributes:
+        command: that led to the last readings judged, None where they began an episode.
     """
 
     def __init__(self, task: Task) -> None:
@@ -22,6 +25,7 @@ class Judge:
         self.number, self.seed = -1, 0
         self.playing = False
         self.is_first = True
+        self.command: np.ndarray | None = None
 
     def begin(self, number: int, seed: int) -> None:
         """The next readings judged are the first of this episode."""
@@ -30,15 +34,15 @@ class Judge:
         self._total = 0.0
         self._started = time.perf_counter()
 
-    def judge(self, readings: dict[str, np.ndarray], command: np.ndarray | None, stamp: rospy.Time) -> Reward:
-        """What the command that led to these readings earned; the first readings need none."""
-        commands = self.task.no_command() if command is None else command[None]
-        judgement = self.task.judge(readings, commands, np.array([self.is_first]))
+    def judge(self, readings: dict[str, np.ndarray], stamp: rospy.Time) -> Reward:
+        """What the step that led to these readings earned; the first readings earn nothing."""
+        judgement = self.task.judge(readings, np.array([self.is_first]))
+        self.command = None if self.is_first else self.task.applied(readings)[0]
         self._readings.append({name: values[0] for name, values in readings.items()})
         if not self.is_first:
             self._total += float(judgement.reward[0])
             self._rewards.append(float(judgement.reward[0]))
-            self._actions.append(self.task.action(commands)[0])
+            self._actions.append(self.task.action(self.command[None])[0])
         self.is_first = False
         message = Reward(episode=self.number, seed=self.seed, step=len(self._rewards), total=self._total)
         message.header.stamp = stamp

@@ -73,10 +73,14 @@ class Lockstep:
         if seat.playing and seat.command is None:
             seat.command = command
 
-    def forgive(self) -> None:
-        """Robots that are to be reset owe nothing any more: whoever should have answered is gone."""
-        for seat in self.seats:
-            seat.playing &= seat.start is None
+    def forgive(self, robot: int) -> None:
+        """A robot that is to be reset owes nothing any more: whoever should have answered does not."""
+        self.seats[robot].playing = False
+
+    @property
+    def starting(self) -> list[int]:
+        """The robots that are to begin an episode."""
+        return [i for i, seat in enumerate(self.seats) if seat.start is not None]
 
     def ready(self) -> bool:
         """Whether every robot has paid, and there is something to move on for."""

@@ -17,6 +17,9 @@ from control_bench.worlds.base import Readings
 from control_bench.worlds.robot import Pose
 
 SENSED, TRUE, TARGET = "joint_states", "ground_truth/joint_states", "target"
+FIELDS = ("position", "velocity", "effort")
+JOINTS = {SENSED: ("position", "velocity"), TRUE: ("true_position", "true_velocity", "torque")}
+"""The readings in the fields of either topic."""
 SPACING = 2.5
 """From one robot's base to the next one's, in distances of the targets' middle: they do not touch each other."""
 
@@ -24,7 +27,8 @@ SPACING = 2.5
 class ReachTopics(Topics):
     """See Topics. Torques in N m, angles in rad, rates in rad/s; targets in metres in the arm's base frame.
 
-    `joint_states` is what the sensors say, with their noise and their lag; `ground_truth/joint_states` is for judges.
+    `joint_states` is what the sensors say, with their noise and lag; judges go by `ground_truth/joint_states`, which have
+    the efforts of the last step too.
     """
 
     types = {SENSED: JointState, TRUE: JointState, TARGET: PointStamped}
@@ -40,48 +44,50 @@ class ReachTopics(Topics):
         self._base = Pose(number * float(np.linalg.norm(self.model.centre)) * SPACING, 0.0, 0.0)
 
     def topics(self, readings: tuple[str, ...]) -> list[str]:
-        names = {"position": SENSED, "velocity": SENSED, "true_position": TRUE, "true_velocity": TRUE, "target": TARGET}
-        return list(dict.fromkeys(names[reading] for reading in readings))
+        carried = JOINTS | {TARGET: ("target",)}
+        return [topic for topic, names in carried.items() if set(names) & set(readings)]
 
     def messages(self, readings: Readings, row: int, stamp: rospy.Time) -> dict[str, Any]:
         target = PointStamped()
         target.header.stamp, target.header.frame_id = stamp, self.frame
         point = readings["target"][row].tolist()
         target.point.x, target.point.y, target.point.z = (*point, 0.0)[:3]
-        return {
-            SENSED: self._joints(readings["position"][row], readings["velocity"][row], stamp),
-            TRUE: self._joints(readings["true_position"][row], readings["true_velocity"][row], stamp),
-            TARGET: target,
-        }
+        return {topic: self._joints(topic, readings, row, stamp) for topic in JOINTS} | {TARGET: target}
 
-    def _joints(self, position: np.ndarray, velocity: np.ndarray, stamp: rospy.Time) -> JointState:
-        message = JointState(name=self.model.joint_names, position=position.tolist(), velocity=velocity.tolist())
+    def _joints(self, topic: str, readings: Readings, row: int, stamp: rospy.Time) -> JointState:
+        message = JointState(name=self.model.joint_names)
         message.header.stamp = stamp
+        for field, name in zip(FIELDS, JOINTS[topic], strict=False):
+            setattr(message, field, readings[name][row].tolist())
         return message
 
     def readings(self, messages: dict[str, Any]) -> Readings:
         """Joints are found by their names, as a robot's driver may have them in another order."""
         readings: Readings = {}
-        for topic, prefix in ((SENSED, ""), (TRUE, "true_")):
-            if topic in messages:
-                message = messages[topic]
-                if message.name != self.model.joint_names or len(message.velocity) != len(message.position):
-                    message = self._in_order(topic, message)
-                readings[f"{prefix}position"] = np.array([message.position])
-                readings[f"{prefix}velocity"] = np.array([message.velocity])
+        for topic in messages.keys() & JOINTS.keys():
+            message, fields = messages[topic], FIELDS[: len(JOINTS[topic])]
+            values = [getattr(message, field) for field in fields]
+            if message.name != self.model.joint_names or any(len(one) != self.model.joints for one in values):
+                order = self._order(topic, message, fields)
+                values = [[one[i] for i in order] for one in values]
+            readings |= {name: np.array([one]) for name, one in zip(JOINTS[topic], values, strict=True)}
         if TARGET in messages:
             point = messages[TARGET].point
             readings["target"] = np.array([[point.x, point.y, point.z][: self.model.dimensions]])
         return readings
 
-    def _in_order(self, topic: str, message: JointState) -> JointState:
+    def _order(self, topic: str, message: JointState, fields: tuple[str, ...]) -> list[int]:
+        """Where our joints are in a message that has others, or these in another order."""
         places = {name: i for i, name in enumerate(message.name)}
-        missing = [name for name in self.model.joint_names if name not in places]
-        if missing or not len(message.position) == len(message.velocity) == len(message.name):
-            lack = f"joint '{missing[0]}'" if missing else "an angle or a rate"
-            raise BadInput(f"{self.name}: {topic} lacks {lack}, which arm {self.model.name} has: mend its publisher")
-        order = [places[name] for name in self.model.joint_names]
-        return JointState(position=[message.position[i] for i in order], velocity=[message.velocity[i] for i in order])
+        missing = [f"joint '{name}'" for name in self.model.joint_names if name not in places]
+        missing += [
+            f"a {field} for every joint" for field in fields if len(getattr(message, field)) != len(message.name)
+        ]
+        if missing:
+            raise BadInput(
+                f"{self.name}: {topic} lacks {missing[0]}, as arm {self.model.name} needs: mend its publisher"
+            )
+        return [places[name] for name in self.model.joint_names]
 
     def transforms(self, readings: Readings, row: int, stamp: rospy.Time) -> list[TransformStamped]:
         """Where the base stands; robot_state_publisher tells of the links."""

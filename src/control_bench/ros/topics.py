@@ -113,6 +113,11 @@ class RobotTopics:
             if only is None or topic in only:
                 send(self._publishers[topic], message)
 
+    @property
+    def driven(self) -> bool:
+        """Whether somebody is there to command it."""
+        return self._subscriber.get_num_connections() > 0
+
     def close(self) -> None:
         """Takes the robot's topics off the graph."""
         for one in self._publishers.values():

@@ -3,6 +3,8 @@
 What is compiled, or loaded, at its first use takes a second: in real time the first steps would be late, or lost.
 """
 
+import numpy as np
+
 from control_bench.controllers.base import Controller
 from control_bench.env import TaskEnv
 from control_bench.plan import Plan
@@ -13,7 +15,7 @@ def warm_up(plan: Plan, controller: Controller | None = None) -> None:
     env = TaskEnv(plan.make_task())
     observation, _ = env.reset(seed=0)
     if controller is None:
-        env.step(env.task.action(env.task.no_command())[0])
+        env.step(np.zeros(env.action_space.shape, env.action_space.dtype))
         return
     controller.begin(0)
     env.step(controller.act(observation))

@@ -25,8 +25,8 @@ from control_bench.tasks.base import Task
 
 HEARTBEAT = 0.5
 """Seconds of wall time after which the sensors of a moment are sent again to those who may have missed them."""
-PATIENCE = 1.0
-"""Seconds of wall time that a reset waits for the command which its robot still owes; its controller may be gone."""
+PATIENCE = 10.0
+"""Seconds of wall time that a reset waits for the command which its robot still owes, if its controller is there."""
 COMPLAINT = 2.0
 """Seconds of wall time after which the world says who it waits for."""
 CLOCK_MARGIN = 3600.0
@@ -47,13 +47,14 @@ class LockstepWorld:
         self._readings = None
         self._published = time.monotonic()
         self._complained = False
-        self._robots, self._subscribers, self._started = [], [], []
+        self._robots, self._judges, self._started = [], [], []
+        self._asked = [0.0] * parameters.robots
         for i in range(parameters.robots):
             name = f"robot{i}"
             take = functools.partial(self._command, i)
             self._robots.append(RobotTopics(topics_of(task, name), parameters.clock, take))
             self._started.append(publisher(f"{name}/{STARTED}", UInt64, parameters.clock))
-            self._subscribers.append(subscribe(f"{name}/{REWARD}", Reward, self._judge, i))
+            self._judges.append(subscribe(f"{name}/{REWARD}", Reward, self._judge, i))
         self._scene, self._frames = self._robots[0].topics.make_scene(), Frames(parameters.clock)
         self._names = [robot.topics.name for robot in self._robots]
         self._service = offer_resets(lambda: dict.fromkeys(self._names, self._world.why_not), self._reset)
@@ -69,6 +70,7 @@ class LockstepWorld:
         robot = self._names.index(name)
         with self._lock:
             self._state.reset(robot, start, seed)
+            self._asked[robot] = time.monotonic()
             self._started[robot].publish(seed)
             stamp = self._state.next_stamp
             self._move_on()
@@ -85,7 +87,7 @@ class LockstepWorld:
             self._move_on()
 
     def _move_on(self) -> None:
-        if not self._state.ready():
+        if not self._state.ready() or any(self._lacks(robot) for robot in self._state.starting):
             return
         starts, commands = self._state.move_on()
         for robot, (start, seed) in starts.items():
@@ -97,11 +99,18 @@ class LockstepWorld:
         self._raise_floor()
         self._publish()
 
+    def _lacks(self, robot: int) -> str | None:
+        """Whose connection to the world is still to be made: what it said meanwhile would be lost."""
+        if not self._robots[robot].driven:
+            return "controller_node"
+        return None if self._judges[robot].get_num_connections() else "benchmark_node"
+
     def _publish(self) -> None:
         stamp = rospy.Time(nsecs=self._state.stamp)
         self._clock.publish(Clock(stamp))
         for row, robot in enumerate(self._robots):
-            robot.publish(self._readings, row, stamp)
+            if self._state.seats[row].playing:  # else nobody knows yet, or any more, what its sensors belong to
+                robot.publish(self._readings, row, stamp)
         if self._frames.wanted:
             transforms = self._scene.transforms(stamp)
             for row, robot in enumerate(self._robots):
@@ -119,23 +128,33 @@ class LockstepWorld:
                 rospy.logwarn("waiting for a subscriber that does not read what it is sent: end it, or let it go on")
                 self._lock.acquire()
             try:
+                self._give_up_waiting()
                 if time.monotonic() - max(self._published, last_sent) >= HEARTBEAT:
                     last_sent = time.monotonic()
                     self._send_again()
             finally:
                 self._lock.release()
 
+    def _give_up_waiting(self) -> None:
+        """Begins episodes whose robots' last answer will not come."""
+        for robot in self._state.starting:
+            waited = time.monotonic() - self._asked[robot]
+            if not self._state.seats[robot].owes or (self._robots[robot].driven and waited < PATIENCE):
+                continue
+            if self._robots[robot].driven:
+                rospy.logwarn(
+                    "robot%d: its controller owes an answer to the last episode's last moment for %.0f s: beginning "
+                    "without it; a controller should answer every moment with one command", robot, waited,
+                )  # fmt: skip
+            self._state.forgive(robot)
+        self._move_on()
+
     def _send_again(self) -> None:
         published, complained = self._published, self._complained
-        if time.monotonic() - published >= PATIENCE:
-            self._state.forgive()
-        if self._state.ready():
-            self._move_on()
-            return
         if self._readings is None:
             self._clock.publish(Clock(rospy.Time(nsecs=self._state.stamp)))
-            return
-        self._publish()
+        else:
+            self._publish()
         self._published, self._complained = published, complained
         self._complain(time.monotonic() - published)
 
@@ -143,6 +162,9 @@ class LockstepWorld:
         if self._complained or silent < COMPLAINT:
             return
         self._complained = True
+        for robot in self._state.starting:
+            if self._lacks(robot):
+                rospy.logwarn("robot%d is to begin an episode: waiting for its %s", robot, self._lacks(robot))
         for what, robots in self._state.owing().items():
             for robot in robots:
                 node = "benchmark_node" if what == "judgement" else "controller_node"

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
-from gymnasium.vector.utils import batch_space
 
 from control_bench.dynamics.base import ArmModel
 from control_bench.worlds.base import Readings, World
@@ -29,7 +28,8 @@ class Task:
     """A task on `rows` parallel episodes: every array has a leading axis of rows, and a single episode is one row.
 
     Over ROS the controller's node calls `observe` and `command`, the benchmark's node `start` and `judge`, so each of
-    the four keeps its own memory (histories, step counts) and none relies on another having been called.
+    the four keeps its own memory (histories, step counts) and none relies on another having been called. What is judged
+    is what the readings say was done, not what somebody asked for.
 
     Attributes:
         name: as on the command line.
@@ -69,17 +69,17 @@ class Task:
         """What actions (rows, ...) mean to the world."""
         raise NotImplementedError
 
-    def no_command(self) -> np.ndarray:
-        """Commands for rows that only begin an episode: not applied and not judged."""
-        space = batch_space(self.action_space, self.rows)
-        return self.command(np.zeros(space.shape, space.dtype))
+    def applied(self, readings: Readings) -> np.ndarray:
+        """The commands that led to these readings, as the world carried them out; none that matter at an episode's
+        start."""
+        raise NotImplementedError
 
     def action(self, command: np.ndarray) -> np.ndarray:
         """The actions that commands stand for: the inverse of `command`, for those who see only topics."""
         raise NotImplementedError
 
-    def judge(self, readings: Readings, command: np.ndarray, first: np.ndarray) -> Judgement:
-        """What the commands earned, by the readings they led to; rows that begin an episode earn nothing."""
+    def judge(self, readings: Readings, first: np.ndarray) -> Judgement:
+        """What the step that led to the readings earned; rows that begin an episode, bool (rows,), earn nothing."""
         raise NotImplementedError
 
     def outcome(self, row: int) -> str:

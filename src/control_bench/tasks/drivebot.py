@@ -119,6 +119,8 @@ class Drivebot(Task):
         self.action_space = spaces.Discrete(3) if discrete else spaces.Box(-1.0, 1.0, (2,), np.float32)
         v, w = s.forward_speed, s.turn_speed
         self._commands = np.array([[v, 0.0, 0.0], [0.0, 0.0, w], [0.0, 0.0, -w]])
+        # A turn goes a little forward where the robot's motion is noisy.
+        self._forward = 0.5 * v if discrete else 0.0
         self._memory = np.zeros(rows, drivebot_rewards.Memory)
         self._placing = None if s.starts_on_track else SonarTrack(self.grid, self.robot)
 
@@ -153,17 +155,22 @@ class Drivebot(Task):
         speeds = np.clip(action, -1.0, 1.0) * (self.settings.forward_speed, self.settings.turn_speed)
         return np.stack([speeds[:, 0], np.zeros(len(speeds)), speeds[:, 1]], axis=1)
 
+    def applied(self, readings: Readings) -> np.ndarray:
+        return readings["velocity"]
+
     def action(self, command: np.ndarray) -> np.ndarray:
-        if self.settings.actions == "discrete":
-            return np.where(command[:, 0] > 0, FORWARD, np.where(command[:, 2] > 0, LEFT, RIGHT))
+        if self.settings.actions == "discrete":  # with motion noise, what was nearest
+            forward = command[:, 0] > self._forward
+            return np.where(forward, FORWARD, np.where(command[:, 2] > 0, LEFT, RIGHT))
         return (command[:, [0, 2]] / (self.settings.forward_speed, self.settings.turn_speed)).astype(np.float32)
 
-    def judge(self, readings: Readings, command: np.ndarray, first: np.ndarray) -> Judgement:
+    def judge(self, readings: Readings, first: np.ndarray) -> Judgement:
         s, earned = self.settings, np.empty(self.rows)
         # Continuous actions earn by the distance they cover, or creeping would earn as much as driving.
         full_step = s.forward_speed * self.step_duration if s.actions == "continuous" else 0.0
         rule = drivebot_rewards.REWARDS.index(s.reward)
-        drivebot_rewards.judge(rule, full_step, readings["pose"], command, first, self._memory, earned)
+        forward = readings["velocity"][:, 0] > self._forward
+        drivebot_rewards.judge(rule, full_step, readings["pose"], forward, first, self._memory, earned)
         terminated = self._memory["idle"] >= s.patience
         return Judgement(earned, terminated, (self._memory["steps"] >= s.max_steps) & ~terminated)
 

@@ -61,11 +61,11 @@ def coarse_grid(before: int, now: int, moved: bool) -> float:
 
 
 @numba.njit(cache=True)
-def judge(reward, full_step, pose, command, first, memory, earned):
+def judge(reward, full_step, pose, forward, first, memory, earned):
     """Judges a step of every row: fills `earned` (rows,) and brings `memory` (rows,) of `Memory` up to date.
 
     reward: the number of one of REWARDS. full_step: metres that earn a whole +1, 0 where any do. pose (rows, 3), m and
-    rad; command (rows, 3), m/s and rad/s; first (rows,): the pose begins an episode.
+    rad; forward (rows,): it was to go forward; first (rows,): the pose begins an episode.
     """
     for i in range(len(memory)):
         m, x, y = memory[i], pose[i, 0], pose[i, 1]
@@ -76,19 +76,19 @@ def judge(reward, full_step, pose, command, first, memory, earned):
         else:
             dx, dy = x - m.x, y - m.y
             covered = math.sqrt(dx * dx + dy * dy)
-            moved, forward = abs(dx) + abs(dy) >= MOVED, command[i, 0] > 0.0
+            moved, ahead = abs(dx) + abs(dy) >= MOVED, forward[i]
             if m.steps > 0:  # the first step has nothing to compare its position with
                 if reward == COARSE_GRID:
                     earned[i] = coarse_grid(m.place, place, moved)
                 else:
-                    earned[i] = any_movement(moved, forward) if reward == ANY_MOVEMENT else forward_only(moved, forward)
+                    earned[i] = any_movement(moved, ahead) if reward == ANY_MOVEMENT else forward_only(moved, ahead)
                     if full_step > 0.0 and earned[i] > 0.0:
                         earned[i] = min(covered / full_step, 1.0)
                 idle = earned[i] <= 0.0 and m.last_reward <= 0.0
                 m.idle = m.idle + 1 if idle else 0
             m.steps += 1
             m.distance += covered
-            m.blocked += forward and not moved
+            m.blocked += ahead and not moved
             m.gained += gain(m.place, place)
             m.last_reward = earned[i]
         m.x, m.y, m.place = x, y, place

@@ -32,12 +32,12 @@ Memory = np.dtype([(name, np.float64) for name in ("error", "speed", "time", "pa
 
 
 @njit(cache=True)
-def _account(command, limit, hands, points, leg, active, dt, last, memory, reward):
+def _account(torque, hands, points, leg, active, dt, last, memory, reward):
     """Adds a step of the active rows to their legs' time, way and effort, and says what it earned."""
     for row in range(len(reward)):
         effort, miss, way = 0.0, 0.0, 0.0
-        for i in range(len(limit)):
-            effort += dt * min(max(command[row, i], -limit[i]), limit[i]) ** 2
+        for i in range(torque.shape[1]):
+            effort += dt * torque[row, i] ** 2
         for i in range(hands.shape[1]):
             miss += (hands[row, i] - points[row, leg[row], i]) ** 2
             way += (hands[row, i] - last[row, i]) ** 2
@@ -157,15 +157,17 @@ class Reach(Task):
     def action(self, command: np.ndarray) -> np.ndarray:
         return command
 
-    def judge(self, readings: Readings, command: np.ndarray, first: np.ndarray) -> Judgement:
+    def applied(self, readings: Readings) -> np.ndarray:
+        return readings["torque"]
+
+    def judge(self, readings: Readings, first: np.ndarray) -> Judgement:
         targets, rates = self._targets, readings["true_velocity"]
         hands = self.model.hands(readings["true_position"])
         if first.any():
             self._begin(np.flatnonzero(first), readings["target"], hands)
         leg, reward = np.minimum(targets.leg, LEGS - 1), np.zeros(self.rows)
         _account(
-            command, self.model.torque, hands, targets.points, leg, ~first, self.settings.dt, self._hand, self._memory,
-            reward,
+            readings["torque"], hands, targets.points, leg, ~first, self.settings.dt, self._hand, self._memory, reward,
         )  # fmt: skip
         ended = targets.update(hands, rates, ~first, readings["target"])
         for row in np.flatnonzero(ended) if ended.any() else ():

@@ -29,7 +29,7 @@ class ArmWorld:
         self.arm, self.targets, self.rows = arm, targets, len(targets.leg)
         self._later = later
         self._field, self._motor_noise, self._sensor_noise = field, motor_noise, sensor_noise
-        self.states = np.zeros((self.rows, 2 * arm.joints))
+        self.states, self._torques = np.zeros((self.rows, 2 * arm.joints)), np.zeros((self.rows, arm.joints))
         self._sensed = Delay(delay, self.rows, 2 * arm.joints)
         self._rngs = [np.random.default_rng(0) for _ in range(self.rows)]
         self._everyone = np.ones(self.rows, dtype=bool)
@@ -51,7 +51,7 @@ class ArmWorld:
         n = self.arm.joints
         for row, rng in zip(rows, rngs, strict=True):
             self._rngs[row] = rng
-        self.states[rows, :n], self.states[rows, n:] = starts[:, :n], 0.0
+        self.states[rows, :n], self.states[rows, n:], self._torques[rows] = starts[:, :n], 0.0, 0.0
         later = np.broadcast_to(self._later, (len(rows), *self._later.shape))
         self.targets.reset(rows, np.concatenate([starts[:, None, n:], later], axis=1))
         self._sensed.restart(rows, self.states[rows])
@@ -62,6 +62,7 @@ class ArmWorld:
         if not np.isfinite(command).all() and not np.isfinite(command[active]).all():
             raise BadInput(f"the torque {command[active].tolist()} is not finite: send finite N m")
         torques = np.minimum(np.maximum(command, -self.arm.torque), self.arm.torque)
+        np.copyto(self._torques, torques, where=active[:, None])
         if self._motor_noise or self._field:
             self._disturb(torques, active)
         self.arm.advance(self.states, torques, active)
@@ -81,7 +82,8 @@ class ArmWorld:
 
     def read(self) -> Readings:
         """`position` (rows, n), rad, and `velocity` (rows, n), rad/s, as sensed; `true_position` and `true_velocity`,
-        as they are; `target` (rows, dimensions), m."""
+        as they are; `torque` (rows, n), N m, as commanded for the last step, within the limits; `target` (rows,
+        dimensions), m."""
         n, truth = self.arm.joints, self.states.copy()
         sensed = self._sensed.values.copy()
         if self._sensor_noise:
@@ -91,16 +93,18 @@ class ArmWorld:
             "velocity": sensed[:, n:],
             "true_position": truth[:, :n],
             "true_velocity": truth[:, n:],
+            "torque": self._torques.copy(),
             "target": self.targets.shown(),
         }
 
     def get_state(self) -> dict:
         rngs = [rng.bit_generator.state for rng in self._rngs]
         sensed, targets = self._sensed.get_state(), self.targets.get_state()
-        return {"states": self.states.copy(), "sensed": sensed, "targets": targets, "rngs": rngs}
+        torques = self._torques.copy()
+        return {"states": self.states.copy(), "torques": torques, "sensed": sensed, "targets": targets, "rngs": rngs}
 
     def set_state(self, state: dict) -> None:
-        self.states[:] = state["states"]
+        self.states[:], self._torques[:] = state["states"], state["torques"]
         self._sensed.set_state(state["sensed"])
         self.targets.set_state(state["targets"])
         for rng, value in zip(self._rngs, state["rngs"], strict=True):
