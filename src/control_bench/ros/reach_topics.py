@@ -27,8 +27,8 @@ SPACING = 2.5
 class ReachTopics(Topics):
     """See Topics. Torques in N m, angles in rad, rates in rad/s; targets in metres in the arm's base frame.
 
-    `joint_states` is what the sensors say, with their noise and lag; judges go by `ground_truth/joint_states`, which have
-    the efforts of the last step too.
+    `joint_states` is what the sensors say, with noise and lag; judges go by `ground_truth/joint_states`, which have the
+    efforts of the last step too.
     """
 
     types = {SENSED: JointState, TRUE: JointState, TARGET: PointStamped}
