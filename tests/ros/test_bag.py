@@ -9,14 +9,14 @@ DRIVE = {
     "command": "cmd_vel",
     "settings": ["_controller:=turn_until_clear", "_settings:=task.max_steps=80"],
     "steps": 80,
-    "rate": 8,  # of simulated time, of which a step takes 0.2 s
+    "rate": 14,  # of simulated time, of which a step takes 0.2 s
 }
 REACH = {
     "sensors": ["joint_states", "target"],
     "command": "joint_group_effort_controller/command",
     "settings": ["_task:=reach", "_controller:=ahf"],
     "steps": 60,
-    "rate": 0.5,
+    "rate": 1.0,
 }
 
 
@@ -48,7 +48,7 @@ def test_a_bag_gives_the_same_actions(ros, tmp_path, task):
     )
     controller = ros.node("controller_node", *drive, ROS_NAMESPACE="robot0")
     wait_for(lambda: node_pid(ros, "/robot0/controller_node"), 20, "the controller")
-    benchmark = ros.node("benchmark_node", *drive, "_episodes:=4")
+    benchmark = ros.node("benchmark_node", *drive, "_episodes:=3")
     assert benchmark.wait(60) == 0
     controller.end()
     world.end()  # it would go on sending its last moment
@@ -56,7 +56,7 @@ def test_a_bag_gives_the_same_actions(ros, tmp_path, task):
     wait_for(first.exists, 20, "the bag to be closed")
     sent = commands(first, command)
     last = sent[-task["steps"] :]  # of the last episode: the recorder may have heard the first one's nodes too late
-    assert len(sent) > 2 * task["steps"] and len(set(last)) > 1
+    assert len(sent) > task["steps"] and len(set(last)) > 1
 
     # The bag is in simulated time, 0.2 s a step; in lockstep the controller goes by stamps alone, however it is played.
     ros.start("rosparam", "set", "/use_sim_time", "false").wait(20)

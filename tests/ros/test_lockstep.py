@@ -74,20 +74,34 @@ def test_a_robot_whose_episode_is_over_is_not_waited_for():
 
 def test_an_episode_cut_short_leaves_a_gap_and_owes_no_judgement():
     one = playing()
+    pay(one)
+    one.move_on()
     one.reset(0, START, 7)
     assert not one.ready() and one.owing() == {"judgement": [], "command": [0]}
     one.command(0, GO)
-    assert one.ready() and one.next_stamp == 3 * STEP
-    assert one.move_on() == ({0: (START, 7)}, {}) and one.stamp == 3 * STEP
+    assert one.ready() and one.next_stamp == 4 * STEP
+    assert one.move_on() == ({0: (START, 7)}, {}) and one.stamp == 4 * STEP
     pay(one)
     one.move_on()
-    assert one.stamp == 4 * STEP
+    assert one.stamp == 5 * STEP
+
+
+def test_a_first_moment_that_nobody_judged_owes_nothing_when_it_is_cut_short():
+    one = playing()
+    one.reset(0, START, 7)
+    assert one.ready() and one.next_stamp == 3 * STEP
+    one = playing()
+    one.judge(0, STEP, False)
+    one.reset(0, START, 7)
+    assert not one.ready()
 
 
 def test_a_reset_waits_no_more_for_a_controller_that_is_gone():
     one = playing(2)
+    one.judge(0, STEP, False)
     one.reset(0, START, 7)
     pay(one, 1)
+    assert not one.ready()
     one.forgive(0)
     assert one.ready()
     starts, commands = one.move_on()
@@ -142,6 +156,17 @@ def test_a_learner_waits_for_every_judgement():
     one.sense(30, "c")
     one.judge(30, judgement(2, ended=True))
     assert list(one.actions()) == [None]
+
+
+@pytest.mark.parametrize("learning", [True, False])
+def test_one_that_joins_in_mid_episode_keeps_still_until_the_next(learning):
+    one = responder(learning)
+    one.sense(10, "a")
+    one.judge(10, judgement(57))
+    assert list(one.actions()) == [None]
+    one.sense(30, "b")
+    one.judge(30, judgement(0))
+    assert list(one.actions()) == [("begin", "b", True, 5)]
 
 
 def test_after_a_gap_a_moment_is_not_taken_for_the_next_of_the_episode():

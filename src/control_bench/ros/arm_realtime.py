@@ -37,10 +37,11 @@ class ArmRealtime:
         self._torque = np.array([self._holding(row) for row in range(len(names))])
         self._commanded = np.full(len(names), time.monotonic())
         self._stopped = np.ones(len(names), dtype=bool)
-        self._robots = [
-            RobotTopics(topics_of(task, name), parameters.clock, functools.partial(self._command, row))
-            for row, name in enumerate(names)
-        ]
+        with self._lock:  # a command may come at once
+            self._robots = [
+                RobotTopics(topics_of(task, name), parameters.clock, functools.partial(self._command, row))
+                for row, name in enumerate(names)
+            ]
         self._frames, self._diagnostics = Frames(parameters.clock), Diagnostics()
         self._ticks = self._late = 0
         self._recent: deque[bool] = deque(maxlen=max(round(RECENT / task.step_duration), 1))

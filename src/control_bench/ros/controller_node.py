@@ -68,7 +68,7 @@ class ControllerNode:
         """Hears sensors and judgements from now on, and says that it drives: the last thing before it spins."""
         heard = [subscribe(topic, self._topics.types[topic], self._sense, topic) for topic in self._needed]
         heard.append(subscribe(REWARD, Reward, self.judge))
-        # An episode begins once it has said so: a first judgement that it missed would not come again.
+        # An episode begins once it has said so: in real time, a first judgement that it missed would not come again.
         patience = time.monotonic() + CONNECTING
         while time.monotonic() < patience and not all(one.get_num_connections() for one in heard):
             time.sleep(0.02)
@@ -84,7 +84,8 @@ class ControllerNode:
         ):
             raise BadInput(f"{self._saved}: learned with other settings: give another out, or the same settings")
         self.actor.controller.set_state(contents["training"]["learner"])
-        self.actor.set_state(contents["training"]["actor"])  # or a replay would join its last episode to the next
+        if "actor" in contents["training"]:  # a replay would join its last episode to the next; `train` joins none
+            self.actor.set_state(contents["training"]["actor"])
         rospy.loginfo("goes on from %s", self._saved)
 
     def save(self) -> None:

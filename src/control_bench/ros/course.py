@@ -58,8 +58,9 @@ class Course:
         """Starts an episode: has the world put the robot at its start; BadInput if it can't be put there."""
         start = self._judge.task.start(episode_rngs(seed)[0])
         with self._lock:
-            self._moment, self._last, self._judge.playing = None, None, False
-            self._seed, self._ours, self._fault = seed, False, None
+            self._moment, self._judge.playing = None, False
+            self._finished, self._fault = None, None
+            self._seed, self._ours = seed, False
         answer = reset(self.name, seed, start.tolist())
         if not answer.success:
             raise BadInput(f"{self.name}: {answer.message}")
@@ -90,9 +91,11 @@ class Course:
     def _started(self, message: UInt64) -> None:
         """The world says what seed the robot's episode was started from, of one reset after the other."""
         with self._lock:
+            self.heard = time.monotonic()
             stranger = self._ours and message.data != self._seed
             self._ours = message.data == self._seed
             if stranger:
+                self._judge.playing = False  # a learner must not take what comes now for this episode's next step
                 self._fail("was reset by somebody else")
 
     def _sense(self, message, topic: str) -> None:
@@ -116,7 +119,7 @@ class Course:
         self._moment, self.stamp = None, rospy.Time(nsecs=stamp)
         self._last = message = self._judge.judge(readings, self.stamp)
         ended = message.terminated or message.truncated
-        if ended:
+        if ended and self._fault is None:
             self._finished = self._judge.episode()
         self._reward.publish(message)
         self._view.step(readings, self._judge.command, message)

@@ -19,6 +19,7 @@ class Seat:
     """One robot's part in the moment: what it still owes."""
 
     playing: bool = False
+    first: bool = False
     judged: bool = False
     ended: bool = False
     command: np.ndarray | None = None
@@ -31,9 +32,11 @@ class Seat:
 
     @property
     def owes(self) -> list[str]:
-        """Where it is to be reset, a judgement is of no account any more."""
-        judged = self.judged or self.start is not None
-        debts = {"judgement": judged, "command": self.command is not None}
+        """Where it is to be reset, a judgement is of no account any more, nor the answer to a first moment, which none
+        would be given without one."""
+        to_start = self.start is not None
+        answered = self.command is not None or (to_start and self.first and not self.judged)
+        debts = {"judgement": self.judged or to_start, "command": answered}
         return [debt for debt, paid in debts.items() if self.playing and not paid]
 
 
@@ -96,6 +99,6 @@ class Lockstep:
         """Goes to the next moment; returns the robots' starts and commands by number."""
         starts = {i: seat.start for i, seat in enumerate(self.seats) if seat.start is not None}
         commands = {i: seat.command for i, seat in enumerate(self.seats) if seat.goes_on}
-        self.seats = [Seat(playing=i in starts or i in commands) for i in range(self.robots)]
+        self.seats = [Seat(i in starts or i in commands, first=i in starts) for i in range(self.robots)]
         self.stamp, self._gap = self.next_stamp, False
         return starts, commands

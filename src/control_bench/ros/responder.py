@@ -25,6 +25,7 @@ class Responder:
         self._actor, self._observe, self._step = actor, observe, step
         self._sensed: deque[tuple[int, Readings]] = deque(maxlen=PENDING)
         self._judgements: dict[int, Any] = {}
+        self._begun = False
 
     def sense(self, stamp: int, readings: Readings) -> None:
         """All sensors of a moment have come; stamp: ns."""
@@ -35,7 +36,8 @@ class Responder:
         self._judgements[stamp] = judgement
 
     def actions(self) -> Iterator[Any]:
-        """The answers to the moments that can be answered by now; None for the last one of a learner's episode."""
+        """The answers to the moments that can be answered by now; None, to keep still, for the last one of a learner's
+        episode, and in one whose beginning was not seen."""
         while self._sensed:
             stamp, readings = self._sensed[0]
             judgement, before = self._judgements.get(stamp), self._judgements.get(stamp - self._step)
@@ -51,8 +53,11 @@ class Responder:
     def _act(self, readings: Readings, judgement) -> Any:
         first = judgement is not None and judgement.step == 0
         observation = self._observe(readings, first)
+        self._begun |= first
         if first:
             return self._actor.begin(observation, judgement.seed)
+        if not self._begun:
+            return None
         if self._actor.learning:
             return self._actor.step(observation, judgement.reward, judgement.terminated, judgement.truncated)
         return self._actor.step(observation, 0.0, False, False)  # the same, however early the judgement comes

@@ -27,6 +27,8 @@ HEARTBEAT = 0.5
 """Seconds of wall time after which the sensors of a moment are sent again to those who may have missed them."""
 PATIENCE = 10.0
 """Seconds of wall time that a reset waits for the command which its robot still owes, if its controller is there."""
+UNJUDGED = 1.0
+"""The same, for a moment that was not judged: a learner would not answer it."""
 COMPLAINT = 2.0
 """Seconds of wall time after which the world says who it waits for."""
 CLOCK_MARGIN = 3600.0
@@ -138,10 +140,11 @@ class LockstepWorld:
     def _give_up_waiting(self) -> None:
         """Begins episodes whose robots' last answer will not come."""
         for robot in self._state.starting:
+            seat, driven = self._state.seats[robot], self._robots[robot].driven
             waited = time.monotonic() - self._asked[robot]
-            if not self._state.seats[robot].owes or (self._robots[robot].driven and waited < PATIENCE):
+            if not seat.owes or (driven and waited < (PATIENCE if seat.judged else UNJUDGED)):
                 continue
-            if self._robots[robot].driven:
+            if driven and seat.judged:
                 rospy.logwarn(
                     "robot%d: its controller owes an answer to the last episode's last moment for %.0f s: beginning "
                     "without it; a controller should answer every moment with one command", robot, waited,
@@ -155,6 +158,8 @@ class LockstepWorld:
             self._clock.publish(Clock(rospy.Time(nsecs=self._state.stamp)))
         else:
             self._publish()
+        for robot in self._state.starting:  # that its sensors are silent has a reason
+            self._started[robot].publish(self._state.seats[robot].start[1])
         self._published, self._complained = published, complained
         self._complain(time.monotonic() - published)
 

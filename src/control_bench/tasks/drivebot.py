@@ -97,7 +97,10 @@ def _load(map_path: Path, robot_path: Path) -> tuple[GridMap, Robot]:
 
 
 class Drivebot(Task):
-    """Readings used: `sonar` and `pose`. Commands: velocities (rows, 3), m/s forward and left, rad/s."""
+    """Readings used: `sonar` to act; `pose` and `velocity` to judge.
+
+    Commands: velocities (rows, 3), m/s forward and left, rad/s.
+    """
 
     name = "drivebot"
     Settings = DrivebotSettings
