@@ -210,6 +210,11 @@ def test_moments_are_those_of_numpy_whatever_the_lengths():
     np.testing.assert_allclose(episodes.binned(50)[2], [part.mean(axis=0) for part in parts])
 
 
+def test_actions_and_scores_keep_their_names_where_the_runs_map_is_not_here():
+    digest = Digest(Run("drivebot", "x", 0, task_settings={"map": "nowhere.yaml"}), "x", [episode(0, [0], [1.0])])
+    assert digest.action_names[0] == "forward" and digest.measured("distance") == "distance, m"
+
+
 def test_the_path_shown_is_of_the_median_episode():
     episodes = [episode(i, [0], [reward]) for i, reward in enumerate((9.0, 1.0, 5.0))]
     digest = Digest(drivebot(), "x", episodes)

@@ -1,8 +1,9 @@
 """What a report keeps of a run: gathered episode by episode, so that no run's readings are in memory all at once."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -16,22 +17,20 @@ from control_bench.bench.statistics import (
     interquartile_mean,
     is_discrete,
 )
+from control_bench.dynamics.base import ArmModel
 from control_bench.errors import BadInput
-from control_bench.registry import make_task
-from control_bench.tasks.base import Task
+from control_bench.registry import make_task, task_class
 
 PATHS = 200
 """Of this many episodes the driven path is kept, to choose a typical one from."""
-
-
 HANDS = 32
 """Of this many episodes the hand's way is kept, to draw them all."""
 
 
-def _task(run: Run) -> Task | None:
-    """A run's task, if it is here: the store may come from another machine, and the task be the user's own."""
+def _here(found: Callable[..., Any], *arguments) -> Any:
+    """A run's task or what belongs to it, None if it is not here: a store may come from another machine."""
     try:
-        return make_task(run.task, run.task_settings)
+        return found(*arguments)
     except BadInput:
         return None
 
@@ -96,9 +95,10 @@ class Digest:
     """
 
     def __init__(self, run: Run, name: str, episodes: Iterable[Episode]) -> None:
-        self.run, self.name, task = run, name, _task(run)
-        self.action_names: Sequence[str] = getattr(task, "action_names", ())
-        self._units, self._model = getattr(task, "score_units", {}), getattr(task, "model", None)
+        self.run, self.name, cls = run, name, _here(task_class, run.task)
+        self.action_names: Sequence[str] = getattr(cls, "action_names", ())
+        self._units: dict[str, str] = getattr(cls, "score_units", {})
+        self._model: ArmModel | None = getattr(_here(make_task, run.task, run.task_settings), "model", None)
         self.rewards, self.steps, self.seconds, self.outcomes = [], [], [], []
         self.scores: dict[str, list[float]] = {}
         self.discrete, self.whole = True, True
