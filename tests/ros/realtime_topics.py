@@ -3,6 +3,7 @@
 
 import math
 import unittest
+from collections import deque
 
 import rospy
 import rostest
@@ -31,11 +32,15 @@ class RealtimeTopics(unittest.TestCase):
         rospy.wait_for_service("world_node/reset", 30)
         cls.command = rospy.Publisher("/robot0/cmd_vel", Twist, queue_size=1)
         cls.reset = rospy.ServiceProxy("world_node/reset", Reset)
-        while not cls.command.get_num_connections():
+        cls.odometry = deque(
+            maxlen=1
+        )  # heard all the time: to connect takes tenths of a second, in which a robot drives on
+        rospy.Subscriber("/robot0/odom", Odometry, cls.odometry.append)
+        while not (cls.command.get_num_connections() and cls.odometry):
             rospy.sleep(0.05)
 
     def pose(self):
-        return rospy.wait_for_message("/robot0/odom", Odometry, 5).pose.pose.position
+        return self.odometry[-1].pose.pose.position
 
     def test_map_is_latched(self):
         grid = rospy.wait_for_message("/map", OccupancyGrid, 5)
