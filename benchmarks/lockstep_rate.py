@@ -21,6 +21,7 @@ import time
 import numpy as np
 import rospy
 from control_bench.msg import Reward
+from free_port import free_port
 from rosgraph_msgs.msg import Clock
 from tf2_msgs.msg import TFMessage
 
@@ -96,9 +97,7 @@ def reply(name: str, role: str) -> None:
 
 def bare(name: str, seconds: float) -> float:
     """Steps a second of the bare exchange, on a master of its own."""
-    with socket.socket() as one:
-        one.bind(("", 0))
-        port = one.getsockname()[1]
+    port = free_port()
     environment = os.environ | {"ROS_MASTER_URI": f"http://localhost:{port}"}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
     processes = [subprocess.Popen(["roscore", "-p", str(port)], **quiet)]
@@ -118,9 +117,7 @@ def bare(name: str, seconds: float) -> float:
 
 def ours(name: str, episodes: int | None) -> float:
     """Steps a second of a task's launch file in lockstep, as its own table tells."""
-    with socket.socket() as one:
-        one.bind(("", 0))
-        port = one.getsockname()[1]
+    port = free_port()
     launch, controller, usual = LAUNCHES[name]
     episodes = episodes or usual
     arguments = ["clock:=lockstep", f"controller:={controller}", f"episodes:={episodes}"]

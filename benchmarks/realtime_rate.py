@@ -9,16 +9,11 @@ is sourced, on a machine that does nothing else.
 import argparse
 import os
 import re
-import socket
 import subprocess
 import tempfile
 import time
 
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("", 0))
-        return one.getsockname()[1]
+from free_port import free_port
 
 
 def measure(controller: str, rate: float, seconds: float) -> str:

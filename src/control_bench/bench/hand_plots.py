@@ -11,6 +11,9 @@ from control_bench.bench import plot_style as style
 from control_bench.bench.plot_style import Look
 from control_bench.dynamics.base import ArmModel
 
+BACK = "#9a9a9a"
+"""The way back; the way out has the run's colour."""
+
 
 @dataclass(frozen=True)
 class HandPath:
@@ -51,7 +54,7 @@ def hand_paths(runs: dict[str, Sequence[HandPath]], looks: dict[str, Look]) -> F
         style.dress(axes, x="cm", y="cm")
         style.name_panel(axes, name, width=100 // columns - 1)
         for path in paths:
-            axes.plot(*path.points[path.turn :].T, color="#9a9a9a", linewidth=0.9, zorder=2)
+            axes.plot(*path.points[path.turn :].T, color=BACK, linewidth=0.9, zorder=2)
             axes.plot(*path.points[: path.turn + 1].T, color=looks[name].colour, linewidth=1.5, zorder=3)
         ends = np.concatenate([path.targets for path in paths])
         axes.plot(*ends.T, linestyle="", marker="o", markersize=6, color="white", markeredgecolor=style.INK, zorder=1)
@@ -63,7 +66,7 @@ def hand_paths(runs: dict[str, Sequence[HandPath]], looks: dict[str, Look]) -> F
         style.round_ticks(axes.yaxis)
     handles = [
         Line2D([], [], linestyle="", marker="o", markersize=6, color="white", markeredgecolor=style.INK),
-        Line2D([], [], color=style.INK, linewidth=1.5), Line2D([], [], color="#9a9a9a", linewidth=0.9),
+        Line2D([], [], color=style.INK, linewidth=1.5), Line2D([], [], color=BACK, linewidth=0.9),
     ]  # fmt: skip
     style.headline(fig, "The hand's paths, from the middle of the targets")
     style.legend(fig, handles, ["target", "out (the run's colour)", "back"], below=True)
@@ -78,7 +81,7 @@ def speed_profiles(runs: dict[str, Sequence[HandPath]], looks: dict[str, Look]) 
         for path in paths:
             for leg, colour in (
                 (path.speed[: path.turn + 1], looks[name].colour),
-                (path.speed[path.turn :], "#9a9a9a"),
+                (path.speed[path.turn :], BACK),
             ):
                 axes.plot(path.dt * np.arange(len(leg)), leg, color=colour, linewidth=1.0, alpha=0.7)
         style.dress(axes, x="s")

@@ -96,9 +96,8 @@ def comparison(
         axes.margins(x=0.08)
     grid[0].set_yticks(range(len(names)), [style.shown(name) for name in names])
     grid[0].set_ylim(len(names) - 0.5, -0.5)
-    fig.get_layout_engine().set(
-        wspace=0.05 if sharex else 0.12
-    )  # or the last number of a panel runs into the first of the next
+    # Or the last number of a panel runs into the first of the next.
+    fig.get_layout_engine().set(wspace=0.05 if sharex else 0.12)
     fig.supxlabel(label, fontsize=style.LABEL, color=style.INK)
     style.headline(fig, f"{what}, with 95 % intervals")
     return fig

@@ -103,8 +103,8 @@ def _damaged(path: Path, error: Exception) -> BadInput:
 def display_names(runs: Sequence[Run]) -> list[str]:
     """A name for each run that no other has: the controller, and what tells it from the others."""
     names = [_name(run) for run in runs]
-    names = [name + _settings_apart(run, [o for o, n in zip(runs, names, strict=True) if n == name])
-             for run, name in zip(runs, names, strict=True)]  # fmt: skip
+    alike = {name: [run for run in runs if _name(run) == name] for name in names}
+    names = [name + _settings_apart(run, alike[name]) for run, name in zip(runs, names, strict=True)]
     often = Counter(names)
     names = [f"{name}, seed {run.seed}" if often[name] > 1 else name for name, run in zip(names, runs, strict=True)]
     often, met = Counter(names), Counter()

@@ -45,7 +45,8 @@ class Course:
         self._last: Reward | None = None
         lockstep = clock == "lockstep"
         # In lockstep every moment is a step; in real time sensors may come more often than that.
-        self._pause = 0 if lockstep or self._topics.answers else round(task.step_duration * 1e9)
+        step = 0 if lockstep or self._topics.answers else round(task.step_duration * 1e9)
+        self._apart = step - step // 4
         types = self._topics.types
         self._collector = Collector(types) if lockstep else Newest(types, self._topics.pace)
         self._reward = publisher(f"{name}/{REWARD}", Reward, clock)
@@ -114,7 +115,7 @@ class Course:
         if self._moment is None or not self._judge.playing:
             return
         (stamp, readings), first = self._moment, self._judge.is_first
-        if stamp < self._first_stamp or not (first or stamp >= self.stamp.to_nsec() + 0.75 * self._pause):
+        if stamp < self._first_stamp or not (first or stamp >= self.stamp.to_nsec() + self._apart):
             return
         self._moment, self.stamp = None, rospy.Time(nsecs=stamp)
         self._last = message = self._judge.judge(readings, self.stamp)

@@ -64,7 +64,9 @@ class ReachTopics(Topics):
     def readings(self, messages: dict[str, Any]) -> Readings:
         """Joints are found by their names, as a robot's driver may have them in another order."""
         readings: Readings = {}
-        for topic in messages.keys() & JOINTS.keys():
+        for topic in JOINTS:
+            if topic not in messages:
+                continue
             message, fields = messages[topic], FIELDS[: len(JOINTS[topic])]
             values = [getattr(message, field) for field in fields]
             if message.name != self.model.joint_names or any(len(one) != self.model.joints for one in values):
