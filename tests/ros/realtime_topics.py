@@ -32,9 +32,8 @@ class RealtimeTopics(unittest.TestCase):
         rospy.wait_for_service("world_node/reset", 30)
         cls.command = rospy.Publisher("/robot0/cmd_vel", Twist, queue_size=1)
         cls.reset = rospy.ServiceProxy("world_node/reset", Reset)
-        cls.odometry = deque(
-            maxlen=1
-        )  # heard all the time: to connect takes tenths of a second, in which a robot drives on
+        # Heard all the time: to connect takes tenths of a second, in which a robot drives on.
+        cls.odometry = deque(maxlen=1)
         rospy.Subscriber("/robot0/odom", Odometry, cls.odometry.append)
         while not (cls.command.get_num_connections() and cls.odometry):
             rospy.sleep(0.05)
