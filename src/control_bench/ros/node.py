@@ -1,6 +1,7 @@
 """What every node of ours does: starts, ends with a clear line, and notices when the master is gone."""
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -32,6 +33,8 @@ def run_node(name: str, main: Callable[[], int | None]) -> None:
         end_badly(error)
     except (rospy.ROSInterruptException, KeyboardInterrupt):
         status = 0
+    # It ends already: roslaunch's SIGINT in the midst of rospy's last lines in its log would end in a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     status = 2 if bad_ends else status
     rospy.signal_shutdown("done")
     sys.stdout.flush()
