@@ -14,12 +14,15 @@ from control_bench.tasks.base import Task
 TASKS = {
     "drivebot": "control_bench.tasks.drivebot:Drivebot",
     "reach": "control_bench.tasks.reach:Reach",
+    "balance": "control_bench.tasks.balance:Balance",
 }
 CONTROLLERS = {
     "furthest_sonar": "control_bench.controllers.furthest_sonar:FurthestSonar",
     "turn_until_clear": "control_bench.controllers.turn_until_clear:TurnUntilClear",
     "q_table": "control_bench.controllers.q_table:QTable",
     "dqn": "control_bench.controllers.dqn:DQN",
+    "naf": "control_bench.controllers.naf:NAF",
+    "linear": "control_bench.controllers.linear:Linear",
     "pd": "control_bench.controllers.pd:PD",
     "osc": "control_bench.controllers.osc:OSC",
     "lqr": "control_bench.controllers.lqr:LQR",

@@ -186,7 +186,7 @@ def test_the_curves_hold_the_norms_of_every_variable_and_gradient(tmp_path):
     one.run(steps=120)
     close(one)
     points = curves(tmp_path)
-    names = [name for name, _ in one.learner.network.named_parameters()]
+    names = [name for name, _ in one.learner.networks["network"].named_parameters()]
     assert len(names) == 6
     for name in names:
         for kind in ("variable", "gradient"):

@@ -55,3 +55,59 @@ def pick(values: np.ndarray, settings: ExplorationSettings, step: int, rng: np.r
         return np.where(draws[:, 0] < strength, anything, values.argmax(axis=1))
     cumulative = weighted_pick_probabilities(values, strength).cumsum(axis=1)
     return np.minimum((draws[:, :1] >= cumulative).sum(axis=1), actions - 1)
+
+
+@dataclass(frozen=True)
+class NoiseSettings:
+    """Of actions that are numbers, in shares of half their range.
+
+    Attributes:
+        noise: normal, each step's by itself, or ou, which wanders (Ornstein-Uhlenbeck; Lillicrap et al., 2016).
+        noise_start, noise_end: its standard deviation, which goes from one to the other in noise_steps.
+        noise_return: of ou, the share of the way back to 0 in a step (theta).
+    """
+
+    noise: Literal["normal", "ou"] = "normal"
+    noise_start: float = 0.3
+    noise_end: float = 0.1
+    noise_steps: int = 50_000
+    noise_return: float = 0.15
+
+    def __post_init__(self) -> None:
+        require(self.noise_steps >= 0, "noise_steps should be 0 or more")
+        require(self.noise_start >= 0 and self.noise_end >= 0, "noise_start and noise_end should be 0 or more")
+        require(0 < self.noise_return <= 1, "noise_return should be above 0 and at most 1")
+
+
+class ActionNoise:
+    """Noise (rows, numbers) for the actions of parallel episodes; what wanders begins at 0 in every episode."""
+
+    def __init__(self, settings: NoiseSettings, numbers: int) -> None:
+        self.settings, self._state = settings, np.zeros((0, numbers))
+
+    def deviation(self, step: int) -> float:
+        """After so many steps."""
+        s = self.settings
+        share = min(1.0, step / s.noise_steps) if s.noise_steps else 1.0
+        return s.noise_start + share * (s.noise_end - s.noise_start)
+
+    def draw(self, rows: int, step: int, rng: np.random.Generator) -> np.ndarray:
+        s, drawn = self.settings, rng.standard_normal((rows, self._state.shape[1]))
+        if s.noise == "normal":
+            return self.deviation(step) * drawn
+        if len(self._state) != rows:
+            self._state = np.zeros_like(drawn)
+        # Its own spread is then 1, whatever the share that it goes back.
+        self._state = (1.0 - s.noise_return) * self._state + np.sqrt(s.noise_return * (2.0 - s.noise_return)) * drawn
+        return self.deviation(step) * self._state
+
+    def end(self, ended: np.ndarray) -> None:
+        """Rows whose episode has ended, bool (rows,), begin again."""
+        if len(self._state) == len(ended):
+            self._state[ended] = 0.0
+
+    def get_state(self) -> np.ndarray:
+        return self._state.copy()
+
+    def set_state(self, state: np.ndarray) -> None:
+        self._state = np.array(state)

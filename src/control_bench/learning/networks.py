@@ -19,29 +19,50 @@ def mlp(sizes: Iterable[int], activation: str) -> nn.Sequential:
 
 
 class QNetwork(nn.Module):
-    """Action values (batch, actions) of observations (batch, features), scaled to about -1..1 by the space's bounds.
+    """Action values (batch, actions) of observations.
 
     Dueling (Wang et al., 2016): a state's value and the actions' advantages, less each state's own mean advantage.
     """
 
-    def __init__(self, low: np.ndarray, high: np.ndarray, actions: int, hidden: tuple[int, ...], activation: str,
-                 dueling: bool) -> None:  # fmt: skip
+    def __init__(
+        self, encoder: nn.Module, actions: int, hidden: tuple[int, ...], activation: str, dueling: bool
+    ) -> None:
         super().__init__()
-        bounded = np.isfinite(low) & np.isfinite(high) & (high > low)
-        centre, scale = np.where(bounded, (low + high) / 2, 0.0), np.where(bounded, (high - low) / 2, 1.0)
-        self.register_buffer("centre", torch.as_tensor(centre, dtype=torch.float32), persistent=False)
-        self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float32), persistent=False)
-        self.body = mlp((len(low), *hidden), activation)
-        width = hidden[-1] if hidden else len(low)
-        self.advantages = nn.Linear(width, actions)
-        self.value = nn.Linear(width, 1) if dueling else None
+        self.encoder = encoder
+        sizes = (encoder.width, *hidden)
+        self.body = mlp(sizes, activation)
+        self.advantages = nn.Linear(sizes[-1], actions)
+        self.value = nn.Linear(sizes[-1], 1) if dueling else None
 
     def forward(self, observation: torch.Tensor) -> torch.Tensor:
-        features = self.body((observation - self.centre) / self.scale)
+        features = self.body(self.encoder(observation))
         advantages = self.advantages(features)
         if self.value is None:
             return advantages
         return self.value(features) + advantages - advantages.mean(dim=1, keepdim=True)
+
+
+class Trunks(nn.Module):
+    """Perceptrons of one shape side by side, each with layers of its own: features (batch, inputs) to (count, batch,
+    outputs). One product of matrices a layer serves them all, where small networks spend their time on calls."""
+
+    def __init__(self, count: int, inputs: int, hidden: tuple[int, ...], outputs: int, activation: str) -> None:
+        super().__init__()
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+        sizes = (inputs, *hidden, outputs)
+        for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+            bound = before**-0.5  # as torch's own linear layers begin
+            self.weights.append(nn.Parameter(torch.empty(count, before, after).uniform_(-bound, bound)))
+            self.biases.append(nn.Parameter(torch.empty(count, 1, after).uniform_(-bound, bound)))
+        self._activate = ACTIVATIONS[activation]()
+
+    def forward(self, features: torch.Tensor, which: slice = slice(None)) -> torch.Tensor:
+        """Of those trunks alone that are asked for."""
+        weights, biases = [w[which] for w in self.weights], [b[which] for b in self.biases]
+        out = features.expand(len(weights[0]), *features.shape)
+        for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+            out = torch.baddbmm(bias, out if not layer else self._activate(out), weight)
+        return out
 
 
 def seeded(make, seed: int):
@@ -77,11 +98,11 @@ def set_optimiser(optimiser: torch.optim.Optimizer, memory: list[dict]) -> None:
         }
 
 
-def norms(module: nn.Module) -> dict[str, float]:
+def norms(module: nn.Module, prefix: str = "") -> dict[str, float]:
     """The L2 norm of every variable and of its last gradient."""
     result = {}
     for name, parameter in module.named_parameters():
-        result[f"norm/variable/{name}"] = float(parameter.detach().norm())
+        result[f"norm/variable/{prefix}{name}"] = float(parameter.detach().norm())
         if parameter.grad is not None:
-            result[f"norm/gradient/{name}"] = float(parameter.grad.norm())
+            result[f"norm/gradient/{prefix}{name}"] = float(parameter.grad.norm())
     return result

@@ -106,6 +106,11 @@ class Replay:
         drawable = np.arange(max(0, self._head - slots + 1), max(0, self._head - self.n_step)) % slots
         return int(self._data["valid"][drawable].sum())
 
+    def observations(self) -> np.ndarray:
+        """Those of the steps that are held (count, ...)."""
+        held = slice(0, min(self._head, len(self._data["valid"])))
+        return self._data["observation"][held][self._data["valid"][held]]
+
     def sample(self, size: int, rng: np.random.Generator, importance: float = 1.0) -> Batch:
         """Draws `size` steps; `importance` is beta, how far the weights undo the priorities' bias."""
         slots, rows = self._data["valid"].shape

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""cartpole's rate beside the bare pybullet loop that does the same physics, in turns: poses, and pixels of two cameras.
+
+By hand: `python benchmarks/cartpole_speed.py`. One core; the pole stands all the time, which is the dearest for Bullet,
+and what a good policy sees. The last line compares one process with two.
+"""
+
+import time
+
+import numpy as np
+import pybullet
+
+from control_bench.env import TaskVectorEnv
+from control_bench.registry import make_task
+from control_bench.worlds.boxes import urdf
+
+STEPS, TURNS = 1500, 5
+STILL = {"push": 0.0, "longest": 10**9}
+
+
+def bare(steps: int, pictures: int = 0) -> float:
+    """Steps a second of pybullet alone: 2 x 5 physics steps with a force each, and two readings of both bodies."""
+    client = pybullet.connect(pybullet.DIRECT)
+    pybullet.setGravity(0, 0, -9.81)
+    flags = pybullet.URDF_USE_INERTIA_FROM_FILE
+    places = {"ground": (0, 0, 0), "cart": (0, 0, 0.075), "pole": (0, 0, 0.35)}
+    bodies = [pybullet.loadURDF(str(urdf(name)), at, flags=flags) for name, at in places.items()]
+    view = pybullet.computeViewMatrix((0, 0.75, 0.75), (0, 0, 0.3), (0, 0, 1))
+    lens = pybullet.computeProjectionMatrixFOV(60, 1, 0.1, 20)
+    for _ in range(100):
+        pybullet.stepSimulation()
+    begun = time.perf_counter()
+    for _ in range(steps):
+        for _ in range(2):
+            for _ in range(5):
+                at, _ = pybullet.getBasePositionAndOrientation(bodies[1])
+                pybullet.applyExternalForce(bodies[1], -1, (0.0, 0.0, 0.0), at, pybullet.WORLD_FRAME)
+                pybullet.stepSimulation()
+            [pybullet.getBasePositionAndOrientation(body) for body in bodies[1:]]
+            for _ in range(pictures):
+                picture = pybullet.getCameraImage(50, 50, view, lens, shadow=0, renderer=pybullet.ER_TINY_RENDERER)[2]
+                np.array(picture, np.uint8).reshape(50, 50, 4)[:, :, :3].copy()
+    rate = steps / (time.perf_counter() - begun)
+    pybullet.disconnect(client)
+    return rate
+
+
+def ours(steps: int, **settings) -> float:
+    """Steps a second of the environment."""
+    envs = TaskVectorEnv(make_task("balance", STILL | settings, 1))
+    envs.reset(seed=0)
+    action = np.zeros(1, dtype=int)
+    for _ in range(20):
+        envs.step(action)
+    begun = time.perf_counter()
+    for _ in range(steps):
+        envs.step(action)
+    return steps / (time.perf_counter() - begun)
+
+
+def main() -> None:
+    pixels = {"observation": "pixels", "cameras": 2}
+    measured = {
+        "pybullet alone": lambda: bare(STEPS),
+        "poses": lambda: ours(STEPS),
+        "pybullet alone, its pictures": lambda: bare(STEPS // 5, pictures=2),
+        "pixels, two cameras": lambda: ours(STEPS, **pixels),
+    }
+    rates = {name: [] for name in measured}
+    for _ in range(TURNS):
+        for name, measure in measured.items():
+            rates[name].append(measure())
+    medians = {name: float(np.median(values)) for name, values in rates.items()}
+    for name, rate in medians.items():
+        print(f"{name:30} {rate:8.0f} steps/s")
+    shares = [a / b for a, b in zip(rates["poses"], rates["pybullet alone"], strict=True)]
+    print(f"poses: {np.median(shares):.0%} of pybullet alone, turn by turn")
+    shares = [a / b for a, b in zip(rates["pixels, two cameras"], rates["pybullet alone, its pictures"], strict=True)]
+    print(f"pixels: {np.median(shares):.1f} x pybullet's own renderer, turn by turn")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Normalised advantage functions: Q-learning for actions that are numbers (Gu et al., 2016).
+
+The value of an action is a state's value less a parabola about the best action,
+Q(x, u) = V(x) - (u - mu(x))ᵀ L(x) L(x)ᵀ (u - mu(x)) / 2, with L lower triangular and its diagonal positive. So the best
+action is mu, without a search, and one network is trained as in Q-learning. Source of the first settings: matpalm's
+cartpole++ (2016), whose trunks for V, mu and L are separate too; `values` above 1 takes the least of so many V of what
+lies ahead (Fujimoto et al., 2018).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from control_bench.learning.continuous import ContinuousLearner, ContinuousSettings
+from control_bench.learning.encoders import make_encoder
+from control_bench.learning.networks import Trunks
+from control_bench.learning.replay import Batch
+from control_bench.settings import require, require_positive
+
+STEEPEST = 2.5
+"""Of L's numbers, and the logarithms of those on its diagonal: a parabola that may grow as steep as it will drags the
+values with it beyond all bounds, which was seen."""
+
+
+@dataclass(frozen=True)
+class NAFSettings(ContinuousSettings):
+    """Attributes, beside those of the replay and the noise:
+
+    hidden, activation: of each of the trunks, for the value, the best action and the parabola. values: how many
+        there are of the value.
+    """
+
+    hidden: tuple[int, ...] = (128, 128)
+    activation: Literal["relu", "tanh"] = "relu"
+    values: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(self, "values")
+        require(all(units > 0 for units in self.hidden), "hidden should be layer sizes above 0")
+
+
+class NAFNetwork(nn.Module):
+    """V (values, batch), mu (batch, numbers) in -1..1 and L (batch, numbers, numbers) of observations."""
+
+    def __init__(self, encoder: nn.Module, numbers: int, values: int, hidden: tuple[int, ...], activation: str) -> None:
+        super().__init__()
+        self.encoder, self.numbers, self.values = encoder, numbers, values
+        below = torch.tril_indices(numbers, numbers, -1)
+        self.trunks = Trunks(values + 2, encoder.width, hidden, numbers + below.shape[1], activation)
+        with torch.no_grad():  # the first actions are about the middle, as in the article
+            self.trunks.weights[-1][values].uniform_(-1e-3, 1e-3)
+            self.trunks.biases[-1][values].zero_()
+        self.register_buffer("_below", below, persistent=False)
+
+    def value(self, observation: torch.Tensor) -> torch.Tensor:
+        return self.trunks(self.encoder(observation), slice(self.values))[:, :, 0]
+
+    def mean(self, observation: torch.Tensor) -> torch.Tensor:
+        wanted = slice(self.values, self.values + 1)
+        return torch.tanh(self.trunks(self.encoder(observation), wanted)[0, :, : self.numbers])
+
+    def q_value(self, observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        """Q (values, batch) of actions (batch, numbers)."""
+        out = self.trunks(self.encoder(observation))
+        mean, shape = torch.tanh(out[-2, :, : self.numbers]), STEEPEST * torch.tanh(out[-1] / STEEPEST)
+        lower = torch.diag_embed(shape[:, : self.numbers].exp())
+        lower[:, self._below[0], self._below[1]] = shape[:, self.numbers :]
+        off = ((action - mean)[:, None] @ lower)[:, 0]
+        return out[: self.values, :, 0] - 0.5 * (off**2).sum(dim=1)
+
+
+class NAF(ContinuousLearner):
+    """For Box observations, numbers or pictures, and Box actions."""
+
+    Settings = NAFSettings
+
+    def make_networks(self):
+        s, numbers = self.settings, int(np.prod(self.action_space.shape))
+        encoder = make_encoder(self.observation_space, s)
+        return {"network": NAFNetwork(encoder, numbers, s.values, s.hidden, s.activation)}
+
+    @torch.no_grad()
+    def best(self, observation: torch.Tensor) -> np.ndarray:
+        return self.networks["network"].mean(observation).numpy()
+
+    def learn_from(self, batch: Batch):
+        with torch.no_grad():
+            value = self.targets["network"].value(torch.as_tensor(batch.next_observation)).amin(dim=0)
+            goal = torch.as_tensor(batch.reward) + torch.as_tensor(batch.ahead) * value
+        q_values = self.networks["network"].q_value(torch.as_tensor(batch.observation), self.unit(batch.action))
+        loss = self.loss_of(q_values, goal, batch)
+        self.descend("network", loss)
+        return (goal - q_values).mean(dim=0), {"loss": float(loss.detach()), "q_value": float(q_values.detach().mean())}

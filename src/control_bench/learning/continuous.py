@@ -1,0 +1,76 @@
+"""What learners share whose actions are numbers: noise to explore by, and actions in shares of half their range."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from gymnasium import spaces
+
+from control_bench.controllers.base import Transitions, refuse_unless
+from control_bench.learning.exploration import ActionNoise, NoiseSettings
+from control_bench.learning.off_policy import OffPolicyLearner, OffPolicySettings
+
+
+@dataclass(frozen=True)
+class ContinuousSettings(OffPolicySettings, NoiseSettings):
+    """What can be set of a replay and of the noise."""
+
+    def __post_init__(self) -> None:
+        OffPolicySettings.__post_init__(self)
+        NoiseSettings.__post_init__(self)
+
+
+class ContinuousLearner(OffPolicyLearner):
+    """Of a learner of one's own: `make_networks`, `learn_from`, and `best`."""
+
+    Settings = ContinuousSettings
+
+    def __init__(self, observation_space, action_space, settings=None, seed: int = 0) -> None:
+        super().__init__(observation_space, action_space, settings, seed)
+        low, high = (bound.astype(np.float64) for bound in (self.action_space.low, self.action_space.high))
+        self._middle, self._half = (low + high) / 2.0, (high - low) / 2.0
+        self._noise = ActionNoise(self.settings, int(np.prod(self.action_space.shape)))
+
+    @classmethod
+    def refuses(cls, observation_space, action_space):
+        reason = refuse_unless(observation_space, action_space, spaces.Box, spaces.Box)
+        if reason is None and not (np.isfinite(action_space.low).all() and np.isfinite(action_space.high).all()):
+            return "its actions should have bounds: give the action space finite ones"
+        return reason
+
+    def best(self, observation: torch.Tensor) -> np.ndarray:
+        """The best known actions (rows, numbers), in -1..1."""
+        raise NotImplementedError
+
+    def unit(self, action: np.ndarray) -> torch.Tensor:
+        """Actions (rows, ...) of the space as (rows, numbers) in -1..1."""
+        return torch.as_tensor(((action - self._middle) / self._half).reshape(len(action), -1).astype(np.float32))
+
+    def _in_space(self, unit: np.ndarray) -> np.ndarray:
+        actions = self._middle + self._half * unit.reshape(len(unit), *self.action_space.shape)
+        return actions.astype(self.action_space.dtype)
+
+    def greedy(self, observation: np.ndarray) -> np.ndarray:
+        return self._in_space(self.best(torch.as_tensor(observation)))
+
+    def explore(self, observation: np.ndarray) -> np.ndarray:
+        """Anything at first, evenly; once learning has begun, the best known action and noise, within its bounds."""
+        rows, numbers = len(observation), int(np.prod(self.action_space.shape))
+        if self.steps <= self.settings.learn_start:
+            return self._in_space(self.rng.uniform(-1.0, 1.0, (rows, numbers)))
+        noise = self._noise.draw(rows, self.steps, self.rng)
+        return self._in_space(np.clip(self.best(torch.as_tensor(observation)) + noise, -1.0, 1.0))
+
+    def learn(self, transitions: Transitions) -> None:
+        super().learn(transitions)
+        self._noise.end(transitions.terminated | transitions.truncated | ~transitions.valid)
+
+    def metrics(self) -> dict[str, float]:
+        return {"noise": self._noise.deviation(self.steps)} | super().metrics()
+
+    def get_state(self) -> dict:
+        return super().get_state() | {"noise": self._noise.get_state()}
+
+    def set_state(self, state: dict) -> None:
+        super().set_state(state)
+        self._noise.set_state(state["noise"])

@@ -1,0 +1,122 @@
+"""What a network sees of an observation: numbers put on one scale, pictures through a convolution; shared by all
+learners.
+
+Numbers come by the bounds of their space, standardised, or whitened: turned so that no two go together, and each put on
+one scale (Kessy et al., 2018). Whitening is for readings whose small differences matter, such as the poses of two
+moments, which hide a velocity. `upright` whitens too, but tells of every pose (x y z and a quaternion) where it is and
+where its own z axis points: a quaternion's numbers change with every turn about that axis, which for a pole means
+nothing, and a network has to learn first how they mix. All take their measure once, from what was seen before
+learning began, and it is a part of the policy.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from torch import nn
+
+from control_bench.errors import BadInput
+from control_bench.settings import require
+
+FLOOR = 1e-4
+"""Of a direction's variance, as a share of the largest: what varies less is not blown up to the full scale."""
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """Attributes: preprocess, of numbers: by bounds, standardise, whiten, or upright, for poses. filters: of the
+    convolutions on pictures, each followed by halving."""
+
+    preprocess: Literal["bounds", "standardise", "whiten", "upright"] = "bounds"
+    filters: tuple[int, ...] = (16, 16, 16)
+
+    def __post_init__(self) -> None:
+        require(all(count > 0 for count in self.filters), "filters should be counts above 0")
+
+
+class Numbers(nn.Module):
+    """Any Box of numbers as features (batch, width) of about -1..1."""
+
+    def __init__(self, space: spaces.Box, preprocess: str) -> None:
+        super().__init__()
+        self._preprocess, self._whitens = preprocess, preprocess in ("whiten", "upright")
+        if preprocess == "upright" and space.shape[-1:] != (7,):
+            raise BadInput(f"preprocess: upright is for poses (..., 7), not {space.shape}: take whiten")
+        count = int(np.prod(space.shape))
+        self.width = count // 7 * 6 if preprocess == "upright" else count
+        low, high = np.full((2, self.width), [[-1.0], [1.0]])
+        if preprocess == "bounds":
+            bounds = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
+            bounded = np.isfinite(bounds[0]) & np.isfinite(bounds[1]) & (bounds[1] > bounds[0])
+            low, high = np.where(bounded, bounds[0], low), np.where(bounded, bounds[1], high)
+        kept = preprocess != "bounds"  # measured, so a part of the policy
+        self._set("shift", (low + high) / 2, kept)
+        self._set("scale", (high - low) / 2, kept)
+        if self._whitens:
+            self._set("turn", np.eye(self.width), True)
+
+    def _set(self, name: str, values: np.ndarray, kept: bool) -> None:
+        self.register_buffer(name, torch.as_tensor(values, dtype=torch.float32), persistent=kept)
+
+    def _flat(self, observation: torch.Tensor) -> torch.Tensor:
+        """The numbers (batch, width) as they come; doubles stay doubles, whose last digits are a velocity here."""
+        if self._preprocess != "upright":
+            return observation.flatten(1)
+        x, y, z, w = observation[..., 3:].unbind(-1)
+        up = torch.stack([2.0 * (x * z + y * w), 2.0 * (y * z - x * w), 1.0 - 2.0 * (x * x + y * y)], dim=-1)
+        return torch.cat([observation[..., :3], up], dim=-1).flatten(1)
+
+    @torch.no_grad()
+    def fit(self, observations: np.ndarray) -> None:
+        """Takes its measure from observations (count, ...)."""
+        if self._preprocess == "bounds":
+            return
+        flat = self._flat(torch.as_tensor(observations, dtype=torch.float64)).numpy()
+        shift, variance = flat.mean(axis=0), flat.var(axis=0)
+        if self._whitens:
+            variance, turn = np.linalg.eigh(np.cov(flat, rowvar=False).reshape(self.width, self.width))
+            self.turn.copy_(torch.as_tensor(turn * _signs(turn)))
+        spread = np.maximum(variance, 0.0) + FLOOR * variance.max()
+        self.shift.copy_(torch.as_tensor(shift))
+        self.scale.copy_(torch.as_tensor(np.where(spread > 0, np.sqrt(spread), 1.0)))
+
+    def forward(self, observation: torch.Tensor) -> torch.Tensor:
+        centred = (self._flat(observation) - self.shift).float()
+        return (centred @ self.turn if self._whitens else centred) / self.scale
+
+
+def _signs(turn: np.ndarray) -> np.ndarray:
+    """Of the columns, so that the largest number of each is positive: an eigenvector has none of its own."""
+    return np.sign(turn[np.abs(turn).argmax(axis=0), np.arange(len(turn))])
+
+
+class Pictures(nn.Module):
+    """Pictures (height, width, channels), 0 to 255, through convolutions to features (batch, width)."""
+
+    def __init__(self, space: spaces.Box, filters: tuple[int, ...]) -> None:
+        super().__init__()
+        channels, layers = space.shape[2], []
+        for i, count in enumerate(filters):
+            layers += [nn.Conv2d(channels, count, 5 if i < 2 else 3, padding="same"), nn.ReLU(), nn.MaxPool2d(2)]
+            channels = count
+        self.convolutions = nn.Sequential(*layers, nn.Flatten())
+        with torch.no_grad():
+            self.width = self.convolutions(torch.zeros(1, space.shape[2], *space.shape[:2])).shape[1]
+
+    def fit(self, observations: np.ndarray) -> None:
+        """Pictures have their scale."""
+
+    def forward(self, observation: torch.Tensor) -> torch.Tensor:
+        return self.convolutions(observation.permute(0, 3, 1, 2).float() / 127.5 - 1.0)
+
+
+def is_picture(space: spaces.Space) -> bool:
+    """Whether observations are pictures: bytes with a height, a width and channels."""
+    return isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3
+
+
+def make_encoder(space: spaces.Box, settings: EncoderSettings) -> nn.Module:
+    """An encoder of a space's observations; its `width` features go on to the learner's own layers."""
+    return Pictures(space, settings.filters) if is_picture(space) else Numbers(space, settings.preprocess)

@@ -1,0 +1,207 @@
+"""What learners share that learn from a replay: when to learn, from what, the networks and their slow targets, and all
+that a resumed training needs."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from control_bench.controllers.base import Learner, Transitions
+from control_bench.errors import BadInput
+from control_bench.learning.encoders import EncoderSettings
+from control_bench.learning.networks import (
+    get_optimiser,
+    get_variables,
+    norms,
+    seeded,
+    set_optimiser,
+    set_variables,
+)
+from control_bench.learning.replay import Batch, Replay
+from control_bench.settings import require, require_positive
+
+
+@dataclass(frozen=True)
+class OffPolicySettings(EncoderSettings):
+    """What can be set; "steps" are environment steps, counted over all rows.
+
+    Attributes:
+        learning_rate; loss: of the TD errors; clip_gradient: the largest norm of a gradient, 0 for any.
+        discount: gamma. n_step: rewards before the value behind them. bootstrap_terminal: count a value behind the end.
+        batch: steps in an update. learn_start: steps before the first one; update_every: steps between two.
+        target_every: updates between copies to the target network; target_rate: the share copied (1: all of it).
+        replay: steps remembered. priority: exponent of prioritised replay, 0 for none; importance: its beta at the
+            start, which reaches 1 after importance_steps.
+    """
+
+    learning_rate: float = 1e-3
+    loss: Literal["huber", "squared"] = "huber"
+    clip_gradient: float = 10.0
+    discount: float = 0.99
+    n_step: int = 1
+    bootstrap_terminal: bool = False
+    batch: int = 128
+    learn_start: int = 1000
+    update_every: int = 1
+    target_every: int = 1
+    target_rate: float = 0.005
+    replay: int = 100_000
+    priority: float = 0.0
+    importance: float = 0.4
+    importance_steps: int = 100_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive = ("learning_rate", "n_step", "batch", "update_every", "target_every", "replay", "importance_steps")
+        require_positive(self, *positive)
+        require(self.learn_start >= 0, "learn_start should be 0 or more")
+        require(self.clip_gradient >= 0, "clip_gradient should be 0 (none) or more")
+        require(0 <= self.discount <= 1, "discount should be 0 to 1")
+        require(0 < self.target_rate <= 1, "target_rate should be above 0 and at most 1")
+        require(0 <= self.priority <= 1 and 0 <= self.importance <= 1, "priority and importance should be 0 to 1")
+
+
+class OffPolicyLearner(Learner):
+    """Of a learner of one's own: `make_networks`, `learn_from`, `greedy` and `explore`.
+
+    Attributes:
+        networks: by name, all that is trained. targets: slow copies, by the name of the network they follow.
+        acting: the names of the networks that acting needs; the policy is their variables.
+        optimisers: by name.
+        steps, updates: so far.
+    """
+
+    acting: ClassVar[tuple[str, ...]] = ("network",)
+
+    def __init__(self, observation_space, action_space, settings=None, seed: int = 0) -> None:
+        super().__init__(observation_space, action_space, settings, seed)
+        s = self.settings
+        self.networks: dict[str, nn.Module] = seeded(self.make_networks, seed)
+        followed = seeded(self.make_networks, seed)
+        self.targets = {name: followed[name].requires_grad_(False) for name in self.followed()}
+        self.optimisers = self.make_optimisers()
+        self._followers = {name: list(target.parameters()) for name, target in self.targets.items()}
+        self.replay = Replay(s.replay, s.n_step, s.discount, s.priority, s.bootstrap_terminal)
+        self.steps, self.updates = 0, 0
+        self._fitted = False
+        self._logged: dict[str, float] = {}
+
+    def make_networks(self) -> dict[str, nn.Module]:
+        """New networks, by name; each with an `encoder`."""
+        raise NotImplementedError
+
+    def followed(self) -> tuple[str, ...]:
+        """The networks that have a slow copy."""
+        return ("network",)
+
+    def make_optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        rate = self.settings.learning_rate
+        return {
+            name: torch.optim.Adam(network.parameters(), lr=rate, fused=True) for name, network in self.networks.items()
+        }
+
+    def learn_from(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
+        """One update of every network on a batch; the TD errors (batch,) and what is to be logged."""
+        raise NotImplementedError
+
+    def learn(self, transitions: Transitions) -> None:
+        s = self.settings
+        self.replay.add(transitions)
+        before, self.steps = self.steps, self.steps + int(transitions.valid.sum())
+        due = self.steps // s.update_every - max(before, s.learn_start) // s.update_every
+        if self.steps > s.learn_start and len(self.replay):
+            for _ in range(due):
+                self.update()
+
+    def update(self) -> None:
+        """One step of gradient descent on a batch, and the targets' share of it."""
+        s = self.settings
+        if not self._fitted:
+            self._fit()
+        beta = s.importance + (1.0 - s.importance) * min(1.0, self.steps / s.importance_steps)
+        batch = self.replay.sample(s.batch, self.rng, beta)
+        errors, self._logged = self.learn_from(batch)
+        self.replay.set_errors(batch.index, errors.detach().numpy())
+        self.updates += 1
+        if self.updates % s.target_every == 0:
+            for name, target in self._followers.items():
+                follow(target, self.optimisers[name].param_groups[0]["params"], s.target_rate)
+
+    def _fit(self) -> None:
+        """The encoders take their measure of what was seen so far."""
+        seen = self.replay.observations()
+        for network in [*self.networks.values(), *self.targets.values()]:
+            network.encoder.fit(seen)
+        self._fitted = True
+
+    def loss_of(self, value: torch.Tensor, goal: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Of values (..., batch) beside what they should be (batch,), weighed as the replay says."""
+        of = F.smooth_l1_loss if self.settings.loss == "huber" else F.mse_loss
+        return (torch.as_tensor(batch.weight) * of(value, goal.expand_as(value), reduction="none")).mean()
+
+    def descend(self, name: str, loss: torch.Tensor, each: bool = False) -> None:
+        """One step of an optimiser down a loss, its gradient clipped as a whole, or each variable's; BadInput where the
+        loss is no number."""
+        if not torch.isfinite(loss):
+            raise BadInput(
+                f"the loss is {loss.item()} after {self.updates} updates: lower learning_rate "
+                f"({self.settings.learning_rate:g}) or clip_gradient ({self.settings.clip_gradient:g}); the last "
+                "checkpoint is as it was"
+            )
+        parameters, limit = self.optimisers[name].param_groups[0]["params"], self.settings.clip_gradient
+        self.optimisers[name].zero_grad()
+        loss.backward(inputs=parameters)
+        if limit:
+            for group in [[one] for one in parameters] if each else [parameters]:
+                nn.utils.clip_grad_norm_(group, limit)
+        self.optimisers[name].step()
+
+    def metrics(self) -> dict[str, float]:
+        metrics = {"updates": self.updates} | self._logged
+        for name, network in self.networks.items():
+            metrics |= norms(network, "" if len(self.networks) == 1 else f"{name}.")
+        return metrics
+
+    def get_policy(self) -> dict:
+        return {name: get_variables(self.networks[name]) for name in self.acting}
+
+    def set_policy(self, policy: dict) -> None:
+        for name in self.acting:
+            set_variables(self.networks[name], policy[name])
+            if name in self.targets:
+                set_variables(self.targets[name], policy[name])
+
+    def get_state(self) -> dict:
+        return {
+            "policy": self.get_policy(),
+            "networks": {name: get_variables(network) for name, network in self.networks.items()},
+            "targets": {name: get_variables(target) for name, target in self.targets.items()},
+            "optimisers": {name: get_optimiser(optimiser) for name, optimiser in self.optimisers.items()},
+            "replay": self.replay.get_state(),
+            "steps": self.steps,
+            "updates": self.updates,
+            "fitted": self._fitted,
+            "rng": self.rng.bit_generator.state,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        for name, network in self.networks.items():
+            set_variables(network, state["networks"][name])
+        for name, target in self.targets.items():
+            set_variables(target, state["targets"][name])
+        for name, optimiser in self.optimisers.items():
+            set_optimiser(optimiser, state["optimisers"][name])
+        self.replay.set_state(state["replay"])
+        self.steps, self.updates, self._fitted = state["steps"], state["updates"], state["fitted"]
+        self.rng.bit_generator.state = state["rng"]
+
+
+@torch.no_grad()
+def follow(targets: list[torch.Tensor], sources: list[torch.Tensor], rate: float) -> None:
+    """Moves targets a share of the way to the sources; all of it copies them."""
+    if rate == 1.0:
+        torch._foreach_copy_(targets, sources)
+    else:
+        torch._foreach_lerp_(targets, sources, rate)

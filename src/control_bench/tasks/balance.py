@@ -1,0 +1,192 @@
+"""balance: keep a pole upright that stands on a cart, unattached, by pushing the cart about; from poses or pixels.
+
+Source: matpalm's cartpole++ (2016). An episode begins with a push in a direction drawn at random, and ends when the
+pole has left the field ("out of bounds") or leans too far ("fallen"), or after `longest` steps ("balanced").
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from gymnasium import spaces
+from numba import njit
+
+from control_bench.errors import BadInput
+from control_bench.settings import require, require_positive
+from control_bench.tasks.base import Judgement, Task
+from control_bench.worlds.base import Readings
+from control_bench.worlds.boxes import read_box, tilt_of
+from control_bench.worlds.renderer import Camera, Renderer
+
+FIELD = 2.0
+"""m: the pole's middle may go so far along x and y."""
+LEAN = 0.3
+"""rad: of the pole's roll and pitch."""
+PUSHES = np.array([[0.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+"""The discrete actions, in shares of the force."""
+PHYSICS_STEP = 1.0 / 240.0
+"""s"""
+EYES = ((0.0, 0.75, 0.75), (0.75, 0.0, 0.75))
+TARGET = (0.0, 0.0, 0.3)
+NEAR = {"default": 0.1, "article": 1.0}
+"""m: the article's cameras cut off what is nearer than 1 m, and with it the pole that they look at."""
+OUTCOMES = ("", "out of bounds", "fallen", "balanced")
+Memory = np.dtype([("length", np.int64), ("outcome", np.int64), ("lean", np.float64), ("distance", np.float64)])
+"""Of an episode: its steps, its end by its place in OUTCOMES, and the largest lean, rad, and distance, m."""
+
+
+@njit(cache=True)
+def _judge(poses, shares, first, longest, field, angle, action, effort, forgiving, memory, reward, failed, over):
+    """Adds a step to every row's memory; what it earned, whether it failed, whether the time is up."""
+    for row in range(len(poses)):
+        place, about = poses[row, -1, 1, :2], memory[row]
+        roll, pitch = tilt_of(poses[row, -1, 1, 3:])
+        if first[row]:
+            about.length, about.outcome, about.lean, about.distance = 0, 0, 0.0, 0.0
+            continue
+        lean, distance = max(abs(roll), abs(pitch)), max(abs(place[0]), abs(place[1]))
+        about.length += 1
+        about.lean, about.distance = max(about.lean, lean), max(about.distance, distance)
+        failed[row] = distance > field or lean > LEAN
+        over[row] = not failed[row] and about.length >= longest
+        about.outcome = (1 if distance > field else 2) if failed[row] else 3 if over[row] else 0
+        if failed[row] and not forgiving:
+            continue
+        x, y = shares[row]
+        reward[row] = 1.0
+        if angle:
+            reward[row] += max(0.0, 2.0 * LEAN - abs(roll) - abs(pitch))
+        if action:
+            reward[row] += 0.5 - math.sqrt(x * x + y * y)
+        if effort:
+            reward[row] += 4.0 * (1.0 - (abs(x) + abs(y)) / 2.0)
+
+
+@dataclass(frozen=True)
+class BalanceSettings:
+    """What can be set of the task.
+
+    Attributes:
+        fidelity: default, physically right; article, with the faults of its code (docs/cartpole.md).
+        observation: poses (repeats, 2, 7) of cart and pole, or pixels (size, size, 3 x cameras x repeats).
+        actions: discrete: none, +x, -x, +y, -y; continuous: shares (2,) of the force along x and y.
+        force: of an action, N. push: of the push that an episode begins with, N; push_angle: rad, or none to draw it.
+        repeats: readings in a step. steps_per_repeat: physics steps of 1/240 s between two of them.
+        longest: steps of an episode. cameras: 1 or 2; size: of a picture, pixels.
+        reward: fixed, 1 a step; angle: and 0.6 less the leaning; action: and 0.5 less the action's length;
+            angle_action: both; effort: 1 to 5, the less is pushed the more. A step that fails earns 0, with
+            `fidelity: article` as any other (but for effort, which is from before that fault).
+    """
+
+    fidelity: Literal["default", "article"] = "default"
+    observation: Literal["poses", "pixels"] = "poses"
+    actions: Literal["discrete", "continuous"] = "discrete"
+    force: float = 50.0
+    push: float = 55.0
+    push_angle: float | None = None
+    repeats: int = 2
+    steps_per_repeat: int = 5
+    longest: int = 200
+    cameras: int = 1
+    size: int = 50
+    reward: Literal["fixed", "angle", "action", "angle_action", "effort"] = "fixed"
+
+    def __post_init__(self) -> None:
+        require_positive(self, "force", "repeats", "steps_per_repeat", "longest")
+        require(self.push >= 0, f"push: {self.push!r} should be 0 or more")
+        require(1 <= self.cameras <= len(EYES), f"cameras: {self.cameras!r} should be 1 or {len(EYES)}")
+        require(8 <= self.size <= 1024, f"size: {self.size!r} should be 8 to 1024")
+
+
+class Balance(Task):
+    """Readings used: `poses` or `images` to act; `poses` and `force` to judge. Commands: forces (rows, 2), N."""
+
+    name = "balance"
+    Settings = BalanceSettings
+    score_units = {"lean": "rad", "distance": "m"}
+    recorded = ("poses", "force")
+    field = FIELD
+
+    def __init__(self, settings: BalanceSettings | None = None, rows: int = 1) -> None:
+        super().__init__(settings or self.Settings(), rows)
+        s = self.settings
+        self.step_duration = s.repeats * s.steps_per_repeat * PHYSICS_STEP
+        if s.observation == "pixels":
+            self.observed = ("images",)
+            shape = (s.size, s.size, 3 * s.cameras * s.repeats)
+            self.observation_space = spaces.Box(0, 255, shape, np.uint8)
+        else:
+            self.observed = ("poses",)
+            self.observation_space = spaces.Box(-np.inf, np.inf, (s.repeats, 2, 7), np.float64)
+        continuous = s.actions == "continuous"
+        self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32) if continuous else spaces.Discrete(len(PUSHES))
+        self.cameras = tuple(Camera(eye, TARGET, near=NEAR[s.fidelity], size=s.size) for eye in EYES[: s.cameras])
+        self._memory = np.zeros(rows, Memory)
+        # What earns: the leaning, the action's length, its effort; and whether a step that fails earns too.
+        self._rules = "angle" in s.reward, "action" in s.reward, s.reward == "effort"
+        self._forgiving = s.fidelity == "article" and s.reward != "effort"
+
+    def make_renderer(self) -> Renderer:
+        """Draws what the cameras see, by the poses of cart and pole."""
+        return Renderer(self.cameras, (read_box("ground"),), (read_box("cart"), read_box("pole")))
+
+    def make_world(self):
+        from control_bench.worlds.carriers import ArticleCart, Cart  # they want pybullet, which is an extra
+        from control_bench.worlds.cartpole import CartpoleWorld
+
+        s = self.settings
+        scene = ArticleCart if s.fidelity == "article" else Cart
+        renderer = self.make_renderer() if s.observation == "pixels" else None
+        return CartpoleWorld([scene() for _ in range(self.rows)], s.repeats, s.steps_per_repeat, s.push, renderer)
+
+    def start(self, rng: np.random.Generator) -> np.ndarray:
+        """The angle of the push (1,), rad."""
+        angle = self.settings.push_angle
+        return np.array([rng.uniform(0.0, 2.0 * np.pi) if angle is None else angle])
+
+    def observe(self, readings: Readings, first: np.ndarray) -> np.ndarray:
+        if self.settings.observation == "poses":
+            return readings["poses"]
+        images = readings["images"]  # (rows, repeats, cameras, height, width, 3)
+        return images.transpose(0, 3, 4, 1, 2, 5).reshape(len(images), *self.observation_space.shape)
+
+    def command(self, action: np.ndarray) -> np.ndarray:
+        """Forces (rows, 2), N; BadInput for actions of another shape or that are not finite."""
+        if self.settings.actions == "discrete":
+            return self.settings.force * PUSHES[np.asarray(action, dtype=int)]
+        action = np.asarray(action, dtype=float)
+        if action.shape[1:] != (2,) or not np.isfinite(action).all():
+            raise BadInput(f"the action {action.tolist()} should be two finite numbers from -1 to 1")
+        return self.settings.force * np.clip(action, -1.0, 1.0)
+
+    def action(self, command: np.ndarray) -> np.ndarray:
+        shares = command / self.settings.force
+        if self.settings.actions == "continuous":
+            return shares.astype(np.float32)
+        return np.linalg.norm(shares[:, None] - PUSHES, axis=2).argmin(axis=1)
+
+    def applied(self, readings: Readings) -> np.ndarray:
+        return readings["force"]
+
+    def judge(self, readings: Readings, first: np.ndarray) -> Judgement:
+        reward, (failed, over) = np.zeros(self.rows), np.zeros((2, self.rows), dtype=bool)
+        _judge(
+            readings["poses"], readings["force"] / self.settings.force, first, self.settings.longest, self.field,
+            *self._rules, self._forgiving, self._memory, reward, failed, over,
+        )  # fmt: skip
+        return Judgement(reward, failed, over)
+
+    def outcome(self, row: int) -> str:
+        return OUTCOMES[self._memory["outcome"][row]]
+
+    def scores(self, row: int) -> dict[str, float]:
+        """length: steps. lean (rad), distance (m): the pole's largest, along either axis."""
+        return {name: float(self._memory[name][row]) for name in ("length", "lean", "distance")}
+
+    def get_state(self) -> dict:
+        return {name: self._memory[name].copy() for name in Memory.names}
+
+    def set_state(self, state: dict) -> None:
+        for name in Memory.names:
+            self._memory[name] = state[name]

@@ -1,0 +1,90 @@
+"""What carries the pole: a cart that is pushed, and the scene of cartpole++ with its faults or without."""
+
+import functools
+from typing import Protocol
+
+import numpy as np
+import pybullet
+
+from control_bench.dynamics.kuka import GRAVITY, Bullet
+from control_bench.worlds.boxes import urdf
+
+PHYSICS_STEP = 1.0 / 240.0
+"""s, Bullet's own."""
+POLE_AT = (0.0, 0.0, 0.35)
+"""m"""
+
+
+class Scene(Protocol):
+    """One scene of a pole on something that carries it."""
+
+    def settle(self, steps: int) -> None:
+        """Lets it come to rest; `restore` goes back to there, to the last bit."""
+
+    def restore(self) -> None: ...
+
+    def apply(self, force: np.ndarray, steps: int) -> None:
+        """Pushes the carrier with a force (2,), N, for some steps of physics."""
+
+    def poses(self) -> np.ndarray:
+        """Of the carrier and the pole (2, 7): x y z, m, and the quaternion x y z w."""
+
+
+class Cart:
+    """The cart on the floor, in a pybullet of its own."""
+
+    height = 0.075
+    """m, of the cart's middle at the beginning."""
+
+    def __init__(self) -> None:
+        self._bullet = bullet = Bullet()
+        bullet.setGravity(*GRAVITY)
+        bullet.setTimeStep(PHYSICS_STEP)
+        bullet.setPhysicsEngineParameter(deterministicOverlappingPairs=1)
+        self._floor = self._load("ground")
+        self._cart, self._pole = self._load("cart", (0.0, 0.0, self.height)), self._load("pole", POLE_AT)
+        self._rest: int | None = None
+        # Looked up once: BulletClient looks for a function's name again at every call, which is a tenth of a step.
+        self._advance, self._push, self._where = (
+            functools.partial(function, physicsClientId=bullet._client)
+            for function in (
+                pybullet.stepSimulation,
+                pybullet.applyExternalForce,
+                pybullet.getBasePositionAndOrientation,
+            )
+        )
+
+    def _load(self, name: str, position: tuple[float, ...] = (0.0, 0.0, 0.0)) -> int:
+        return self._bullet.loadURDF(str(urdf(name)), position, flags=pybullet.URDF_USE_INERTIA_FROM_FILE)
+
+    def settle(self, steps: int) -> None:
+        for _ in range(steps):
+            self._bullet.stepSimulation()
+        self._rest = self._bullet.saveState()
+
+    def restore(self) -> None:
+        self._bullet.restoreState(self._rest)
+
+    def apply(self, force: np.ndarray, steps: int) -> None:
+        """At the cart's centre, wherever it has got to."""
+        cart, force = self._cart, (float(force[0]), float(force[1]), 0.0)
+        for _ in range(steps):
+            self._push(cart, -1, force, self._where(cart)[0], pybullet.WORLD_FRAME)
+            self._advance()
+
+    def poses(self) -> np.ndarray:
+        (cart, turned), (pole, leaning) = self._where(self._cart), self._where(self._pole)
+        return np.array((cart + turned, pole + leaning))
+
+
+class ArticleCart(Cart):
+    """As the article's code has it: a force acts one step late, and at the world's origin, so that it turns a cart
+    that is away from there; the pole begins 5 mm deep in the cart, which throws it about a little."""
+
+    height = 0.08
+
+    def apply(self, force: np.ndarray, steps: int) -> None:
+        force = (float(force[0]), float(force[1]), 0.0)
+        for _ in range(steps):
+            self._advance()
+            self._push(self._cart, -1, force, (0.0, 0.0, 0.0), pybullet.WORLD_FRAME)
