@@ -45,17 +45,19 @@ def bare(steps: int, pictures: int = 0) -> float:
     return rate
 
 
-def ours(steps: int, **settings) -> float:
-    """Steps a second of the environment."""
-    envs = TaskVectorEnv(make_task("balance", STILL | settings, 1))
+def ours(steps: int, processes: int = 1, rows: int = 1, **settings) -> float:
+    """Steps a second of the environment, all rows together."""
+    envs = TaskVectorEnv(make_task("balance", STILL | settings, rows), processes)
     envs.reset(seed=0)
-    action = np.zeros(1, dtype=int)
+    action = np.zeros(rows, dtype=int)
     for _ in range(20):
         envs.step(action)
     begun = time.perf_counter()
     for _ in range(steps):
         envs.step(action)
-    return steps / (time.perf_counter() - begun)
+    rate = rows * steps / (time.perf_counter() - begun)
+    envs.close()
+    return rate
 
 
 def main() -> None:
@@ -65,6 +67,8 @@ def main() -> None:
         "poses": lambda: ours(STEPS),
         "pybullet alone, its pictures": lambda: bare(STEPS // 5, pictures=2),
         "pixels, two cameras": lambda: ours(STEPS, **pixels),
+        "poses, 8 rows": lambda: ours(STEPS // 4, rows=8),
+        "poses, 8 rows, 2 processes": lambda: ours(STEPS // 4, processes=2, rows=8),
     }
     rates = {name: [] for name in measured}
     for _ in range(TURNS):
@@ -77,6 +81,8 @@ def main() -> None:
     print(f"poses: {np.median(shares):.0%} of pybullet alone, turn by turn")
     shares = [a / b for a, b in zip(rates["pixels, two cameras"], rates["pybullet alone, its pictures"], strict=True)]
     print(f"pixels: {np.median(shares):.1f} x pybullet's own renderer, turn by turn")
+    shares = [b / a for a, b in zip(rates["poses, 8 rows"], rates["poses, 8 rows, 2 processes"], strict=True)]
+    print(f"two processes: {np.median(shares):.2f} x one, turn by turn")
 
 
 if __name__ == "__main__":

@@ -14,11 +14,20 @@ def control_bench(*arguments: str) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
+def results_of(task: str) -> Path:
+    """Where a task's raw figures are kept."""
+    return ROOT / "docs" / "results" / f"{task}.json"
+
+
+def write_rows(task: str, rows: list[dict]) -> None:
+    """Keeps a task's raw figures, a row a line."""
+    results_of(task).parent.mkdir(parents=True, exist_ok=True)
+    results_of(task).write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
+
+
 def keep(task: str, rows: list[dict], lines: list[str]) -> None:
-    """Writes the figures to docs/results/<task>.json, and the lines into the README, between the task's marks."""
-    results = ROOT / "docs" / "results" / f"{task}.json"
-    results.parent.mkdir(parents=True, exist_ok=True)
-    results.write_text(json.dumps(rows, indent=1) + "\n")
+    """Keeps the raw figures, and writes the lines into the README, between the task's marks."""
+    write_rows(task, rows)
     readme, table = ROOT / "README.md", "\n".join(lines)
     before, rest = readme.read_text().split(f"<!-- results: {task} -->")
     after = rest.split("<!-- /results -->", 1)[1]

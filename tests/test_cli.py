@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from tensorboard_points import points
 
 from control_bench.bench.store import Store
 from control_bench.cli import main
@@ -432,3 +433,41 @@ def test_every_learner_of_ours_is_trained_by_its_name(cli, tmp_path):
         out = Path(tmp_path) / name
         assert cli("train", *small, "--controller", name, "--out", out, "--steps", 20)[0] == 0
         assert load(out / "best.pt")["controller"] == name
+
+
+CART = (
+    "balance", "--controller", "naf", "--set", "rows=2", "--set", "evaluate_rows=2", "--set", "longest=12", "--set",
+    "hidden=[8]", "--set", "batch=8",
+)  # fmt: skip
+
+
+def test_a_training_killed_with_9_goes_on_from_its_last_checkpoint(cli, tmp_path):
+    # What was learned after the checkpoint is learned again, the same; its points are on the curves once.
+    settings = [*CART, "--set", "learn_start=30", "--set", "save_every=60", "--set", "log_every=20"]
+    settings += ["--set", "evaluate_every=80", "--set", "steps=400"]
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    command = [sys.executable, "-m", "control_bench.cli", "train", *settings, "--out", str(killed)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 60
+    while not (killed / "last.pt").is_file() and time.monotonic() < end:
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait(10) == -signal.SIGKILL
+    assert load(killed / "last.pt")["steps"] < 400
+    assert cli("train", *settings, "--out", killed, "--resume")[0] == 0
+    assert cli("train", *settings, "--out", whole)[0] == 0
+    one, other = (load(folder / "last.pt") for folder in (killed, whole))
+    assert one["steps"] == other["steps"]
+    for name, values in one["policy"]["network"].items():
+        np.testing.assert_array_equal(values, other["policy"]["network"][name])
+    curves = points(killed)
+    assert curves == points(whole)
+    assert all(np.diff(steps).min() > 0 for steps in curves.values() if len(steps) > 1)
+
+
+def test_a_loss_that_is_no_number_ends_a_training_at_its_last_checkpoint(cli, tmp_path):
+    wild = ["--set", "learn_start=60", "--set", "learning_rate=1e30", "--set", "clip_gradient=0"]
+    status, _, said = cli("train", *CART, *wild, "--set", "save_every=20", "--out", tmp_path, "--steps", 400)
+    (line,) = [line for line in said.splitlines() if line.startswith("control-bench:")]
+    assert status == 2 and "no numbers any more: lower learning_rate or clip_gradient" in line
+    assert 40 <= load(tmp_path / "last.pt")["steps"] <= 70  # none of what it did wrong was kept

@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--label", default="", help="tells this run from others of the controller in a report")
     run.add_argument("--learn", action="store_true", help="learn while running, as a learner does on a robot")
     run.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    run.add_argument("--video", metavar="F", help="film the first episode, at the simulation's pace, as .mp4 or .gif")
     run.set_defaults(do=_run)
 
     train = commands.add_parser("train", help="train a learner", formatter_class=formatter)
@@ -56,6 +57,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--resume", action="store_true", help="go on from DIR/last.pt, exactly")
     train.set_defaults(do=_train, seed=None)  # resumed, it is the one that the training began with
+
+    export = commands.add_parser("export", help="write a policy as ONNX, for other programs", formatter_class=formatter)
+    _add_pair(export)
+    export.add_argument("--checkpoint", metavar="F", help="the policy: a file or a training folder (default: ours)")
+    export.add_argument("--out", required=True, metavar="FILE", help="file to write, such as policy.onnx")
+    export.set_defaults(do=_export)
 
     report = commands.add_parser("report", help="a Markdown and HTML report of stores, with plots")
     report.add_argument("stores", nargs="+", metavar="DB", help="stores that `run --store` wrote")
@@ -141,6 +148,10 @@ def _run(arguments: argparse.Namespace) -> int:
     plan = _plan(arguments, checkpoint=arguments.checkpoint, shipped=True)
     if not arguments.learn:
         plan.check_trained()
+    if arguments.video:
+        from control_bench.bench.video import check_video
+
+        arguments.video = check_video(arguments.video)
     env = TaskEnv(plan.make_task())
     actor = Actor(plan.make_controller(env.task, arguments.seed), arguments.learn)
     settings = plan.resolved()
@@ -159,7 +170,22 @@ def _run(arguments: argparse.Namespace) -> int:
             episodes = run_episodes(env, actor, run, arguments.episodes, store, report, interrupt)
     result = summary(run, episodes)
     print(json.dumps(result)) if arguments.json else print_table([result])
+    if arguments.video and episodes:
+        _film(arguments, env.task, run, episodes[0])
     return 130 if interrupt.asked else 0
+
+
+def _film(arguments: argparse.Namespace, task, run, episode) -> None:
+    """Writes the video of an episode."""
+    from control_bench.bench.video import Film, write_video
+
+    for number in (signal.SIGINT, signal.SIGTERM):  # half a video is none, so Ctrl-C stops at once
+        signal.signal(number, signal.default_int_handler)
+    film = Film(task, run, episode)
+    with _bar(len(film), "frames") as bar:
+        write_video(arguments.video, film, bar.update)
+    if not arguments.json:
+        print(f"wrote {arguments.video}")
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -216,6 +242,19 @@ def _train(arguments: argparse.Namespace) -> int:
         pair += [word for assignment in arguments.assignments for word in ("--set", assignment)]
         print(f"stopped; go on with: control-bench train {shlex.join(pair)}")
     return 130 if interrupt.asked else 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    plan = _plan(arguments, checkpoint=arguments.checkpoint, shipped=True)
+    plan.check_trained()
+    task = plan.make_task()
+    controller = plan.make_controller(task, arguments.seed)
+    from control_bench.learning.export import export  # wants torch
+
+    about = {"task": plan.task, "controller": plan.controller, "spaces": spaces_of(task)} | plan.resolved()
+    apart = export(controller, about, Path(arguments.out))
+    print(f"wrote {arguments.out}; onnxruntime's actions differ from {plan.controller}'s by {apart:.1g} at most")
+    return 0
 
 
 def _check_same(plan: Plan, previous: dict, arguments: argparse.Namespace, out: Path) -> None:

@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from control_bench.tasks.base import Task
+from control_bench.worlds.spread import SpreadWorld
 
 SEEDS = 2**63 - 1
 """Episode seeds are drawn below this."""
@@ -25,8 +26,12 @@ def episode_rngs(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
 class _Rows:
     """The rows of a task in its world: starts episodes, steps, and keeps what gymnasium's two classes share."""
 
-    def __init__(self, task: Task) -> None:
-        self.task, self.world = task, task.make_world()
+    def __init__(self, task: Task, processes: int = 1) -> None:
+        self.task = task
+        if processes == 1:
+            self.world = task.make_world()
+        else:
+            self.world = SpreadWorld(lambda rows: type(task)(task.settings, rows).make_world(), task.rows, processes)
         self.seeds = np.zeros(task.rows, dtype=np.int64)
         self.readings: dict[str, np.ndarray] = {}
 
@@ -53,7 +58,8 @@ class _Rows:
 
 
 class TaskEnv(gymnasium.Env):
-    """One row of a task. `info` holds the raw `readings` and the `episode_seed`, and at the end `outcome` and
+    """One row of a task. `info` holds the raw `readings` that are recorded and the `episode_seed`, and at the end
+    `outcome` and
     `scores`."""
 
     metadata = {"render_modes": []}
@@ -84,7 +90,7 @@ class TaskEnv(gymnasium.Env):
         )  # fmt: skip
 
     def _readings(self) -> dict[str, np.ndarray]:
-        return {name: values[0] for name, values in self._rows.readings.items()}
+        return self.task.record(self._rows.readings)
 
     def get_state(self) -> dict:
         """All that the coming steps depend on; `set_state` takes it back, in this process or another."""
@@ -99,12 +105,15 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
     """Many rows of a task, stepped at once; row i of `reset(seed=s)` runs the episodes of `TaskEnv.reset(seed=s + i)`.
 
     A row whose episode ended starts its next one on the following step, whose action is ignored (NEXT_STEP).
+
+    Args:
+        processes: that step the world, each its share of the rows; more than one only helps where physics is slow.
     """
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}
 
-    def __init__(self, task: Task) -> None:
-        self._rows = _Rows(task)
+    def __init__(self, task: Task, processes: int = 1) -> None:
+        self._rows = _Rows(task, processes)
         self.task, self.num_envs = task, task.rows
         self.single_observation_space, self.single_action_space = task.observation_space, task.action_space
         self.observation_space = batch_space(task.observation_space, task.rows)
@@ -144,6 +153,11 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         terminated, truncated = judgement.terminated & ~first, judgement.truncated & ~first
         self._ended = terminated | truncated
         return observation, judgement.reward, terminated, truncated, {}
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Ends the processes, where there are any."""
+        if isinstance(self._rows.world, SpreadWorld):
+            self._rows.world.close()
 
     def get_state(self) -> dict:
         """As `TaskEnv.get_state`."""

@@ -55,6 +55,10 @@ class Plan:
             raise BadInput(f"{cls.__name__} can't be used here: {reason}")
         model = {"model": task.model} if cls.uses_model else {}
         controller = cls(task.observation_space, task.action_space, settings, seed=seed, **model)
+        if getattr(settings, "mirror", False):
+            if task.symmetries is None:
+                raise BadInput(f"mirror: {self.task} has no symmetries with these settings: set mirror to false")
+            controller.symmetries = task.symmetries
         if self.contents is not None:
             if not isinstance(controller, Trainable):
                 raise BadInput(f"controller '{self.controller}' takes no checkpoint: leave --checkpoint out")

@@ -22,6 +22,10 @@ CONTROLLERS = {
     "q_table": "control_bench.controllers.q_table:QTable",
     "dqn": "control_bench.controllers.dqn:DQN",
     "naf": "control_bench.controllers.naf:NAF",
+    "ddpg": "control_bench.controllers.ddpg:DDPG",
+    "reinforce": "control_bench.controllers.reinforce:Reinforce",
+    "natural_pg": "control_bench.controllers.natural_pg:NaturalPG",
+    "ppo": "control_bench.controllers.ppo:PPO",
     "linear": "control_bench.controllers.linear:Linear",
     "pd": "control_bench.controllers.pd:PD",
     "osc": "control_bench.controllers.osc:OSC",
@@ -75,9 +79,9 @@ def make_env(task: str, **settings: Any) -> TaskEnv:
     return TaskEnv(make_task(task, settings))
 
 
-def make_vector_env(task: str, num_envs: int = 1, **settings: Any) -> TaskVectorEnv:
-    """Many rows of a task in compiled code, as `gymnasium.make_vec` gets it."""
-    return TaskVectorEnv(make_task(task, settings, num_envs))
+def make_vector_env(task: str, num_envs: int = 1, processes: int = 1, **settings: Any) -> TaskVectorEnv:
+    """Many rows of a task at once, as `gymnasium.make_vec` gets it; see TaskVectorEnv for `processes`."""
+    return TaskVectorEnv(make_task(task, settings, num_envs), processes)
 
 
 def register_environments() -> None:

@@ -62,7 +62,7 @@ def test_an_arm_that_nobody_commands_any_more_brakes(ros):
     world = ros.node("world_node", "_task:=reach", "_clock:=realtime", "_command_timeout:=0.3")
     wait_for(lambda: node_pid(ros, "/world_node"), 30, "the world")
     ros.start("rostopic", "pub", "-1", COMMAND, "std_msgs/Float64MultiArray", "data: [0.5, 0.0]")
-    world.wait_for_text("it brakes")
+    world.wait_for_text("it keeps still")
     still = echo(ros, "/robot0/ground_truth/joint_states", 200)
     assert still.wait(20) == 0
     last = re.findall(r"velocity: \[(.+), (.+)\]", still.text())[-1]

@@ -11,8 +11,10 @@ from control_bench.env import TaskEnv
 from control_bench.plan import make_plan
 
 
-def in_process(controller: str, episodes: int, seed: int, learn: bool = False, task: str = "drivebot", **settings):
-    plan = make_plan(task, controller, assignments=settings, shipped=not learn)
+def in_process(
+    controller: str, episodes: int, seed: int, learn: bool = False, task: str = "drivebot", preset=None, **settings
+):
+    plan = make_plan(task, controller, preset, assignments=settings, shipped=not learn)
     env = TaskEnv(plan.make_task())
     actor = Actor(plan.make_controller(env.task, seed), learn)
     return [run_episode(env, actor, i, episode_seed(seed, i)) for i in range(episodes)]
@@ -94,3 +96,16 @@ def test_two_arms_with_noise_and_lagging_sensors_reach_the_same(ros, tmp_path):
     told = "settings:=" + " ".join(f"{key}={value}" for key, value in settings.items())
     _, theirs = over_ros(ros, tmp_path, "robots:=2", "episodes:=5", told, file="arm.launch")
     assert_same(in_process("osc", 5, 0, task="reach", **settings), theirs)
+
+
+def test_learning_from_pictures_of_two_cameras_is_learning_in_process(ros, tmp_path):
+    # Two readings of a moment, each with a stamp of its own, and two cameras' pictures: a learner that sees them over
+    # topics draws, explores and learns as in-process.
+    settings = {"task.longest": 40, "controller.learn_start": 20, "batch": 8, "hidden": [8], "filters": [4]}
+    text = " ".join(f"{name}={value}" for name, value in settings.items()).replace(", ", ",")
+    _, theirs = over_ros(
+        ros, tmp_path, "controller:=naf", "preset:=pixels", "learn:=true", "episodes:=8", f"settings:={text}",
+        file="cartpole.launch",
+    )  # fmt: skip
+    assert sum(episode.steps for episode in theirs) > 30
+    assert_same(in_process("naf", 8, 0, learn=True, task="balance", preset="pixels", **settings), theirs)

@@ -30,6 +30,8 @@ class Controller:
     Settings: ClassVar[type] = NoSettings
     uses_model: ClassVar[bool] = False
     """Whether it takes the task's model, as a further argument."""
+    symmetries: Any = None
+    """The task's (`tasks/symmetry.py`), where there are any and it is told them."""
     deadline: float | None = None
     """Seconds that `act` has, in real time; None where the world waits for it."""
     planned: np.ndarray | None = None

@@ -69,11 +69,12 @@ class DQN(OffPolicyLearner):
         """Action values (rows, actions) of observations (rows, ...)."""
         return self.networks["network"](torch.as_tensor(observation)).numpy()
 
-    def greedy(self, observation: np.ndarray) -> np.ndarray:
-        return self.values(observation).argmax(axis=1)
+    def action_of(self, observation: torch.Tensor) -> torch.Tensor:
+        return self.networks["network"](observation).argmax(dim=1) + int(self.action_space.start)
 
     def explore(self, observation: np.ndarray) -> np.ndarray:
-        return pick(self.values(observation).astype(np.float64), self.settings, self.steps, self.rng)
+        picked = pick(self.values(observation).astype(np.float64), self.settings, self.steps, self.rng)
+        return picked + int(self.action_space.start)
 
     def learn_from(self, batch: Batch):
         s, network, target_network = self.settings, self.networks["network"], self.targets["network"]
@@ -81,8 +82,8 @@ class DQN(OffPolicyLearner):
         with torch.no_grad():
             values = target_network(ahead)
             best = (network(ahead) if s.double else values).argmax(dim=1, keepdim=True)
-            target = torch.as_tensor(batch.reward) + torch.as_tensor(batch.ahead) * values.gather(1, best)[:, 0]
-        taken = torch.as_tensor(batch.action, dtype=torch.int64)[:, None]
+            target = self.goal(batch, values.gather(1, best)[:, 0])
+        taken = torch.as_tensor(batch.action - self.action_space.start, dtype=torch.int64)[:, None]
         value = network(torch.as_tensor(batch.observation)).gather(1, taken)[:, 0]
         loss = self.loss_of(value, target, batch)
         self.descend("network", loss, each=True)

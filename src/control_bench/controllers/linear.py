@@ -112,7 +112,7 @@ class Linear(Learner):
     def learn(self, transitions: Transitions) -> None:
         t = transitions
         self.steps += int(t.valid.sum())
-        self._rows[:, 2] += np.where(t.valid, t.reward, 0.0)
+        self._rows[:, 2] = np.where(t.valid, self._rows[:, 2] + t.reward, 0.0)
         for row in np.flatnonzero((t.terminated | t.truncated) & t.valid):
             generation, candidate, earned = self._rows[row]
             if generation == self.generation:

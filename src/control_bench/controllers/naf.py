@@ -30,12 +30,13 @@ class NAFSettings(ContinuousSettings):
     """Attributes, beside those of the replay and the noise:
 
     hidden, activation: of each of the trunks, for the value, the best action and the parabola. values: how many
-        there are of the value.
+        there are of the value. norm: layer normalisation.
     """
 
     hidden: tuple[int, ...] = (128, 128)
     activation: Literal["relu", "tanh"] = "relu"
     values: int = 2
+    norm: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,14 +47,14 @@ class NAFSettings(ContinuousSettings):
 class NAFNetwork(nn.Module):
     """V (values, batch), mu (batch, numbers) in -1..1 and L (batch, numbers, numbers) of observations."""
 
-    def __init__(self, encoder: nn.Module, numbers: int, values: int, hidden: tuple[int, ...], activation: str) -> None:
+    def __init__(self, encoder: nn.Module, numbers: int, settings: NAFSettings) -> None:
         super().__init__()
-        self.encoder, self.numbers, self.values = encoder, numbers, values
+        s, self.encoder, self.numbers, self.values = settings, encoder, numbers, settings.values
         below = torch.tril_indices(numbers, numbers, -1)
-        self.trunks = Trunks(values + 2, encoder.width, hidden, numbers + below.shape[1], activation)
+        self.trunks = Trunks(s.values + 2, encoder.width, s.hidden, numbers + below.shape[1], s.activation, s.norm)
         with torch.no_grad():  # the first actions are about the middle, as in the article
-            self.trunks.weights[-1][values].uniform_(-1e-3, 1e-3)
-            self.trunks.biases[-1][values].zero_()
+            self.trunks.weights[-1][s.values].uniform_(-1e-3, 1e-3)
+            self.trunks.biases[-1][s.values].zero_()
         self.register_buffer("_below", below, persistent=False)
 
     def value(self, observation: torch.Tensor) -> torch.Tensor:
@@ -81,16 +82,15 @@ class NAF(ContinuousLearner):
     def make_networks(self):
         s, numbers = self.settings, int(np.prod(self.action_space.shape))
         encoder = make_encoder(self.observation_space, s)
-        return {"network": NAFNetwork(encoder, numbers, s.values, s.hidden, s.activation)}
+        return {"network": NAFNetwork(encoder, numbers, s)}
 
-    @torch.no_grad()
-    def best(self, observation: torch.Tensor) -> np.ndarray:
-        return self.networks["network"].mean(observation).numpy()
+    def best(self, observation: torch.Tensor) -> torch.Tensor:
+        return self.networks["network"].mean(observation)
 
     def learn_from(self, batch: Batch):
         with torch.no_grad():
             value = self.targets["network"].value(torch.as_tensor(batch.next_observation)).amin(dim=0)
-            goal = torch.as_tensor(batch.reward) + torch.as_tensor(batch.ahead) * value
+            goal = self.goal(batch, value)
         q_values = self.networks["network"].q_value(torch.as_tensor(batch.observation), self.unit(batch.action))
         loss = self.loss_of(q_values, goal, batch)
         self.descend("network", loss)

@@ -8,6 +8,7 @@ from gymnasium import spaces
 
 from control_bench.controllers.base import Transitions, refuse_unless
 from control_bench.learning.exploration import ActionNoise, NoiseSettings
+from control_bench.learning.network_policy import in_space
 from control_bench.learning.off_policy import OffPolicyLearner, OffPolicySettings
 
 
@@ -38,28 +39,27 @@ class ContinuousLearner(OffPolicyLearner):
             return "its actions should have bounds: give the action space finite ones"
         return reason
 
-    def best(self, observation: torch.Tensor) -> np.ndarray:
+    def best(self, observation: torch.Tensor) -> torch.Tensor:
         """The best known actions (rows, numbers), in -1..1."""
         raise NotImplementedError
+
+    def action_of(self, observation: torch.Tensor) -> torch.Tensor:
+        return in_space(self.best(observation), self.action_space)
 
     def unit(self, action: np.ndarray) -> torch.Tensor:
         """Actions (rows, ...) of the space as (rows, numbers) in -1..1."""
         return torch.as_tensor(((action - self._middle) / self._half).reshape(len(action), -1).astype(np.float32))
 
-    def _in_space(self, unit: np.ndarray) -> np.ndarray:
-        actions = self._middle + self._half * unit.reshape(len(unit), *self.action_space.shape)
-        return actions.astype(self.action_space.dtype)
-
-    def greedy(self, observation: np.ndarray) -> np.ndarray:
-        return self._in_space(self.best(torch.as_tensor(observation)))
-
+    @torch.no_grad()
     def explore(self, observation: np.ndarray) -> np.ndarray:
         """Anything at first, evenly; once learning has begun, the best known action and noise, within its bounds."""
         rows, numbers = len(observation), int(np.prod(self.action_space.shape))
         if self.steps <= self.settings.learn_start:
-            return self._in_space(self.rng.uniform(-1.0, 1.0, (rows, numbers)))
-        noise = self._noise.draw(rows, self.steps, self.rng)
-        return self._in_space(np.clip(self.best(torch.as_tensor(observation)) + noise, -1.0, 1.0))
+            unit = torch.as_tensor(self.rng.uniform(-1.0, 1.0, (rows, numbers)))
+        else:
+            noise = torch.as_tensor(self._noise.draw(rows, self.steps, self.rng))
+            unit = (self.best(torch.as_tensor(observation)) + noise).clamp(-1.0, 1.0)
+        return in_space(unit, self.action_space).numpy()
 
     def learn(self, transitions: Transitions) -> None:
         super().learn(transitions)

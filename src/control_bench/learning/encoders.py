@@ -22,18 +22,22 @@ from control_bench.settings import require
 
 FLOOR = 1e-4
 """Of a direction's variance, as a share of the largest: what varies less is not blown up to the full scale."""
+ROUNDING = 1e-7
+WINDOWS = ((8, 4), (4, 2), (3, 1))
+"""The convolutions' windows and steps, pixels (Mnih et al., 2015)."""
 
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """Attributes: preprocess, of numbers: by bounds, standardise, whiten, or upright, for poses. filters: of the
-    convolutions on pictures, each followed by halving."""
+    """Attributes: preprocess, of numbers: by bounds, standardise, whiten, or upright, for poses. filters: of each
+    convolution on pictures, three at most."""
 
     preprocess: Literal["bounds", "standardise", "whiten", "upright"] = "bounds"
-    filters: tuple[int, ...] = (16, 16, 16)
+    filters: tuple[int, ...] = (16, 32)
 
     def __post_init__(self) -> None:
         require(all(count > 0 for count in self.filters), "filters should be counts above 0")
+        require(len(self.filters) <= len(WINDOWS), f"filters should be {len(WINDOWS)} at most")
 
 
 class Numbers(nn.Module):
@@ -80,7 +84,8 @@ class Numbers(nn.Module):
             self.turn.copy_(torch.as_tensor(turn * _signs(turn)))
         spread = np.maximum(variance, 0.0) + FLOOR * variance.max()
         self.shift.copy_(torch.as_tensor(shift))
-        self.scale.copy_(torch.as_tensor(np.where(spread > 0, np.sqrt(spread), 1.0)))
+        same = np.sqrt(spread) <= ROUNDING * np.abs(flat).max()  # what does not vary at all, but for rounding
+        self.scale.copy_(torch.as_tensor(np.where(same, 1.0, np.sqrt(spread))))
 
     def forward(self, observation: torch.Tensor) -> torch.Tensor:
         centred = (self._flat(observation) - self.shift).float()
@@ -98,18 +103,21 @@ class Pictures(nn.Module):
     def __init__(self, space: spaces.Box, filters: tuple[int, ...]) -> None:
         super().__init__()
         channels, layers = space.shape[2], []
-        for i, count in enumerate(filters):
-            layers += [nn.Conv2d(channels, count, 5 if i < 2 else 3, padding="same"), nn.ReLU(), nn.MaxPool2d(2)]
+        for count, (kernel, stride) in zip(filters, WINDOWS, strict=False):
+            layers += [nn.Conv2d(channels, count, kernel, stride), nn.ReLU()]
             channels = count
-        self.convolutions = nn.Sequential(*layers, nn.Flatten())
-        with torch.no_grad():
-            self.width = self.convolutions(torch.zeros(1, space.shape[2], *space.shape[:2])).shape[1]
+        self.convolutions = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # twice as fast as the other
+        try:
+            with torch.no_grad():
+                self.width = self.convolutions(torch.zeros(1, space.shape[2], *space.shape[:2])).numel()
+        except RuntimeError:
+            raise BadInput(f"pictures of {space.shape} are too small for {len(filters)} filters: give fewer") from None
 
     def fit(self, observations: np.ndarray) -> None:
         """Pictures have their scale."""
 
     def forward(self, observation: torch.Tensor) -> torch.Tensor:
-        return self.convolutions(observation.permute(0, 3, 1, 2).float() / 127.5 - 1.0)
+        return self.convolutions(observation.permute(0, 3, 1, 2).float() / 127.5 - 1.0).flatten(1)
 
 
 def is_picture(space: spaces.Space) -> bool:

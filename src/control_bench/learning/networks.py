@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 
@@ -44,10 +45,17 @@ class QNetwork(nn.Module):
 
 class Trunks(nn.Module):
     """Perceptrons of one shape side by side, each with layers of its own: features (batch, inputs) to (count, batch,
-    outputs). One product of matrices a layer serves them all, where small networks spend their time on calls."""
+    outputs). One product of matrices a layer serves them all, where small networks spend their time on calls.
 
-    def __init__(self, count: int, inputs: int, hidden: tuple[int, ...], outputs: int, activation: str) -> None:
+    norm: whether each hidden layer's sums are put on one scale (layer normalisation, without variables of its own;
+    Ba et al., 2016), which keeps values from running away where nothing was seen (Bhatt et al., 2024).
+    """
+
+    def __init__(
+        self, count: int, inputs: int, hidden: tuple[int, ...], outputs: int, activation: str, norm: bool = False
+    ) -> None:
         super().__init__()
+        self._norm = norm
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         sizes = (inputs, *hidden, outputs)
         for before, after in zip(sizes[:-1], sizes[1:], strict=True):
@@ -61,7 +69,9 @@ class Trunks(nn.Module):
         weights, biases = [w[which] for w in self.weights], [b[which] for b in self.biases]
         out = features.expand(len(weights[0]), *features.shape)
         for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-            out = torch.baddbmm(bias, out if not layer else self._activate(out), weight)
+            if layer:
+                out = self._activate(functional.layer_norm(out, out.shape[-1:]) if self._norm else out)
+            out = torch.baddbmm(bias, out, weight)
         return out
 
 

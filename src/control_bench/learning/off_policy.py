@@ -1,16 +1,18 @@
 """What learners share that learn from a replay: when to learn, from what, the networks and their slow targets, and all
 that a resumed training needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from control_bench.controllers.base import Learner, Transitions
-from control_bench.errors import BadInput
+from control_bench.controllers.base import Transitions
+from control_bench.learning.descent import descend
 from control_bench.learning.encoders import EncoderSettings
+from control_bench.learning.network_policy import NetworkPolicy
 from control_bench.learning.networks import (
     get_optimiser,
     get_variables,
@@ -29,9 +31,15 @@ class OffPolicySettings(EncoderSettings):
 
     Attributes:
         learning_rate; loss: of the TD errors; clip_gradient: the largest norm of a gradient, 0 for any.
+        reward_scale: what rewards are counted as; with 1 - discount, values are about as large as rewards are, and the
+            huber loss takes the rare step that ends it all for what it is.
         discount: gamma. n_step: rewards before the value behind them. bootstrap_terminal: count a value behind the end.
-        batch: steps in an update. learn_start: steps before the first one; update_every: steps between two.
+        bound: cut what lies ahead to what the rewards seen so far allow, for ever the least or the largest: where the
+            best action is always taken for as good as it looks, values grow beyond that.
+        batch: steps in an update. learn_start: steps before the first one; update_every: steps until the next updates
+            are due, so many at a time.
         target_every: updates between copies to the target network; target_rate: the share copied (1: all of it).
+        mirror: learn from every step as one of the task's symmetries shows it, drawn evenly.
         replay: steps remembered. priority: exponent of prioritised replay, 0 for none; importance: its beta at the
             start, which reaches 1 after importance_steps.
     """
@@ -39,14 +47,18 @@ class OffPolicySettings(EncoderSettings):
     learning_rate: float = 1e-3
     loss: Literal["huber", "squared"] = "huber"
     clip_gradient: float = 10.0
+    reward_scale: float = 1.0
     discount: float = 0.99
     n_step: int = 1
     bootstrap_terminal: bool = False
+    bound: bool = False
     batch: int = 128
     learn_start: int = 1000
     update_every: int = 1
+    updates: int = 1
     target_every: int = 1
     target_rate: float = 0.005
+    mirror: bool = False
     replay: int = 100_000
     priority: float = 0.0
     importance: float = 0.4
@@ -54,8 +66,8 @@ class OffPolicySettings(EncoderSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive = ("learning_rate", "n_step", "batch", "update_every", "target_every", "replay", "importance_steps")
-        require_positive(self, *positive)
+        require_positive(self, "learning_rate", "n_step", "batch", "update_every", "updates", "target_every", "replay")
+        require_positive(self, "importance_steps", "reward_scale")
         require(self.learn_start >= 0, "learn_start should be 0 or more")
         require(self.clip_gradient >= 0, "clip_gradient should be 0 (none) or more")
         require(0 <= self.discount <= 1, "discount should be 0 to 1")
@@ -63,8 +75,8 @@ class OffPolicySettings(EncoderSettings):
         require(0 <= self.priority <= 1 and 0 <= self.importance <= 1, "priority and importance should be 0 to 1")
 
 
-class OffPolicyLearner(Learner):
-    """Of a learner of one's own: `make_networks`, `learn_from`, `greedy` and `explore`.
+class OffPolicyLearner(NetworkPolicy):
+    """Of a learner of one's own: `make_networks`, `learn_from`, `action_of` and `explore`.
 
     Attributes:
         networks: by name, all that is trained. targets: slow copies, by the name of the network they follow.
@@ -85,7 +97,8 @@ class OffPolicyLearner(Learner):
         self._followers = {name: list(target.parameters()) for name, target in self.targets.items()}
         self.replay = Replay(s.replay, s.n_step, s.discount, s.priority, s.bootstrap_terminal)
         self.steps, self.updates = 0, 0
-        self._fitted = False
+        self._unfitted = list(self.networks)  # whose encoders have not taken their measure yet
+        self._rewards = np.array([np.inf, -np.inf])  # the least and the largest seen
         self._logged: dict[str, float] = {}
 
     def make_networks(self) -> dict[str, nn.Module]:
@@ -109,19 +122,26 @@ class OffPolicyLearner(Learner):
     def learn(self, transitions: Transitions) -> None:
         s = self.settings
         self.replay.add(transitions)
+        if transitions.valid.any():
+            seen = transitions.reward[transitions.valid]
+            self._rewards[:] = min(self._rewards[0], seen.min()), max(self._rewards[1], seen.max())
         before, self.steps = self.steps, self.steps + int(transitions.valid.sum())
         due = self.steps // s.update_every - max(before, s.learn_start) // s.update_every
         if self.steps > s.learn_start and len(self.replay):
-            for _ in range(due):
+            for _ in range(due * s.updates):
                 self.update()
 
     def update(self) -> None:
         """One step of gradient descent on a batch, and the targets' share of it."""
         s = self.settings
-        if not self._fitted:
+        if self._unfitted:
             self._fit()
         beta = s.importance + (1.0 - s.importance) * min(1.0, self.steps / s.importance_steps)
         batch = self.replay.sample(s.batch, self.rng, beta)
+        if s.mirror:
+            batch = self._mirrored(batch)
+        if s.reward_scale != 1.0:
+            batch = replace(batch, reward=batch.reward * np.float32(s.reward_scale))
         errors, self._logged = self.learn_from(batch)
         self.replay.set_errors(batch.index, errors.detach().numpy())
         self.updates += 1
@@ -129,12 +149,31 @@ class OffPolicyLearner(Learner):
             for name, target in self._followers.items():
                 follow(target, self.optimisers[name].param_groups[0]["params"], s.target_rate)
 
+    def _mirrored(self, batch: Batch) -> Batch:
+        which = self.rng.integers(0, len(self.symmetries.observation), len(batch.index))
+        return replace(
+            batch,
+            observation=self.symmetries.observations(batch.observation, which),
+            action=self.symmetries.actions(batch.action, which),
+            next_observation=self.symmetries.observations(batch.next_observation, which),
+        )
+
     def _fit(self) -> None:
         """The encoders take their measure of what was seen so far."""
         seen = self.replay.observations()
-        for network in [*self.networks.values(), *self.targets.values()]:
-            network.encoder.fit(seen)
-        self._fitted = True
+        for name in self._unfitted:
+            for network in (self.networks[name], self.targets.get(name)):
+                if network is not None:
+                    network.encoder.fit(seen)
+        self._unfitted = []
+
+    def goal(self, batch: Batch, ahead: torch.Tensor) -> torch.Tensor:
+        """What the values of a batch's steps should be (batch,), by the value of what lies ahead of each."""
+        s = self.settings
+        if s.bound and s.discount < 1.0:
+            low, high = s.reward_scale * self._rewards / (1.0 - s.discount)
+            ahead = ahead.clamp(min(low, 0.0), max(high, 0.0))  # an episode may end, and earn no more
+        return torch.as_tensor(batch.reward) + torch.as_tensor(batch.ahead) * ahead
 
     def loss_of(self, value: torch.Tensor, goal: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Of values (..., batch) beside what they should be (batch,), weighed as the replay says."""
@@ -142,27 +181,17 @@ class OffPolicyLearner(Learner):
         return (torch.as_tensor(batch.weight) * of(value, goal.expand_as(value), reduction="none")).mean()
 
     def descend(self, name: str, loss: torch.Tensor, each: bool = False) -> None:
-        """One step of an optimiser down a loss, its gradient clipped as a whole, or each variable's; BadInput where the
-        loss is no number."""
-        if not torch.isfinite(loss):
-            raise BadInput(
-                f"the loss is {loss.item()} after {self.updates} updates: lower learning_rate "
-                f"({self.settings.learning_rate:g}) or clip_gradient ({self.settings.clip_gradient:g}); the last "
-                "checkpoint is as it was"
-            )
-        parameters, limit = self.optimisers[name].param_groups[0]["params"], self.settings.clip_gradient
-        self.optimisers[name].zero_grad()
-        loss.backward(inputs=parameters)
-        if limit:
-            for group in [[one] for one in parameters] if each else [parameters]:
-                nn.utils.clip_grad_norm_(group, limit)
-        self.optimisers[name].step()
+        """One step of an optimiser down a loss; see `learning.descent`."""
+        descend(self.optimisers[name], loss, self.settings, self.updates, each)
 
     def metrics(self) -> dict[str, float]:
         metrics = {"updates": self.updates} | self._logged
         for name, network in self.networks.items():
             metrics |= norms(network, "" if len(self.networks) == 1 else f"{name}.")
         return metrics
+
+    def acting_networks(self) -> dict[str, nn.Module]:
+        return {name: self.networks[name] for name in self.acting}
 
     def get_policy(self) -> dict:
         return {name: get_variables(self.networks[name]) for name in self.acting}
@@ -172,6 +201,7 @@ class OffPolicyLearner(Learner):
             set_variables(self.networks[name], policy[name])
             if name in self.targets:
                 set_variables(self.targets[name], policy[name])
+        self._unfitted = [name for name in self._unfitted if name not in self.acting]  # their measure came with them
 
     def get_state(self) -> dict:
         return {
@@ -182,7 +212,8 @@ class OffPolicyLearner(Learner):
             "replay": self.replay.get_state(),
             "steps": self.steps,
             "updates": self.updates,
-            "fitted": self._fitted,
+            "unfitted": list(self._unfitted),
+            "rewards": self._rewards.copy(),
             "rng": self.rng.bit_generator.state,
         }
 
@@ -194,7 +225,8 @@ class OffPolicyLearner(Learner):
         for name, optimiser in self.optimisers.items():
             set_optimiser(optimiser, state["optimisers"][name])
         self.replay.set_state(state["replay"])
-        self.steps, self.updates, self._fitted = state["steps"], state["updates"], state["fitted"]
+        self.steps, self.updates, self._unfitted = state["steps"], state["updates"], list(state["unfitted"])
+        self._rewards = np.array(state["rewards"])
         self.rng.bit_generator.state = state["rng"]
 
 

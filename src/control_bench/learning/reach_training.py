@@ -204,17 +204,19 @@ class ReachTrainer:
         self.curves.add(progress.steps, {"evaluation/hand_error": -score, "evaluation/worst": worst})
 
     def save(self) -> None:
-        """Writes `last.pt`, and only then the curves up to it."""
+        """Writes `last.pt`, and shows the curves up to it only then."""
         state = {"optimiser": self.optimiser.get_state(), "progress": asdict(self.progress)}
         about = self.about | {"steps": self.progress.steps, "score": self.progress.score}
+        self.curves.write(self.progress.steps)
         save(self.out / "last.pt", about | {"policy": self.controller.get_policy(), "training": state})
-        self.curves.flush()
+        self.curves.show(self.progress.steps)
 
     def resume(self) -> None:
         """Takes up where `last.pt` stands."""
         contents = load(self.out / "last.pt")
         self.controller.set_policy(contents["policy"])
         self.optimiser.set_state(contents["training"]["optimiser"])
+        self.curves.show(contents["steps"])
         self.progress = ReachProgress(**contents["training"]["progress"])
         best = self.out / "best.pt"
         self._kept = load(best)["score"] if best.is_file() else None

@@ -15,6 +15,7 @@ import numpy as np
 
 from control_bench.controllers.base import Learner, Transitions
 from control_bench.env import TaskVectorEnv
+from control_bench.errors import BadInput
 from control_bench.learning.checkpoint import load, save
 from control_bench.learning.curves import Curves
 from control_bench.learning.evaluate import evaluate
@@ -78,7 +79,8 @@ class Trainer:
         settings = fill(plan.settings_class("training"), plan.training_settings, "training settings")
         task, judge = plan.make_task(settings.rows), plan.make_task(settings.evaluate_rows)
         learner = plan.make_controller(task, seed)
-        return cls(learner, TaskVectorEnv(task), TaskVectorEnv(judge), settings, out, about, seed)
+        envs, judges = (TaskVectorEnv(one, settings.processes) for one in (task, judge))
+        return cls(learner, envs, judges, settings, out, about, seed)
 
     def run(
         self,
@@ -121,6 +123,11 @@ class Trainer:
 
     def _step(self) -> None:
         action = self.learner.explore(self._observation)
+        if not np.isfinite(action).all():
+            raise BadInput(
+                f"after {self.progress.steps} steps the policy's actions are no numbers any more: lower learning_rate "
+                f"or clip_gradient; {self.out / 'last.pt'} is as it was"
+            )
         observation, reward, terminated, truncated, _ = self.envs.step(action)
         valid = ~self._ended
         self.learner.learn(Transitions(self._observation, action, reward, observation, terminated, truncated, valid))
@@ -148,7 +155,7 @@ class Trainer:
         self.curves.add(self.progress.steps, values)
 
     def save(self) -> None:
-        """Writes `last.pt`, and only then the curves up to it, so that a resumed curve never runs over itself."""
+        """Writes `last.pt`, and shows the curves up to it only then, so that a resumed curve never runs over itself."""
         state = {
             "learner": self.learner.get_state(),
             "envs": self.envs.get_state() if hasattr(self.envs, "get_state") else None,
@@ -162,14 +169,16 @@ class Trainer:
             "score": self.progress.score,
         }
         about = self.about | {"steps": self.progress.steps, "score": self.progress.score}
+        self.curves.write(self.progress.steps)
         save(self.out / "last.pt", about | {"policy": self.learner.get_policy(), "training": state})
-        self.curves.flush()
+        self.curves.show(self.progress.steps)
 
     def resume(self) -> None:
         """Takes up where `last.pt` stands. An environment without `get_state` starts new episodes."""
         contents = load(self.out / "last.pt")
         state = contents["training"]
         self.learner.set_state(state["learner"])
+        self.curves.show(contents["steps"])
         self.progress = Progress(
             contents["steps"], state["episodes"], state["recent"], state["score"], state["best"], *state["asked"]
         )

@@ -1,53 +1,69 @@
 """Puts together the messages of one moment."""
 
-from collections.abc import Iterable
+from collections import deque
 from typing import Any
 
 PENDING = 64
 """Moments that may be incomplete at once; the oldest is given up for another."""
+Moment = dict[str, list[Any]]
+"""By topic, as many messages as a moment has of it, the oldest first."""
 
 
 class Newest:
-    """Real time: the newest message of each topic; a moment is complete whenever one of the topic `pace` comes."""
+    """Real time: the newest messages of each topic.
 
-    def __init__(self, topics: Iterable[str], pace: str | None = None) -> None:
-        self._missing = set(topics)
-        self._pace = pace
-        self.stamp = -1
-        self._messages: dict[str, Any] = {}
+    Args:
+        counts: how many messages a moment has of each topic. pace: where there is one, a moment is complete when a
+            message of it comes; else, whenever one of any comes. fresh: and every topic has brought something new since
+            the moment before.
+    """
 
-    def add(self, topic: str, stamp: int, message: Any) -> dict[str, Any] | None:
+    def __init__(self, counts: dict[str, int], pace: str | None = None, fresh: bool = False) -> None:
+        self._messages = {topic: deque(maxlen=count) for topic, count in counts.items()}
+        self._pace, self._fresh, self.stamp = pace, fresh, -1
+        self._stale = set(counts)
+
+    def add(self, topic: str, stamp: int, message: Any) -> Moment | None:
         """As `Collector.add`."""
-        self._missing.discard(topic)
-        self._messages[topic] = message
-        if self._missing or (self._pace and topic != self._pace):
+        messages = self._messages[topic]
+        messages.append(message)
+        if len(messages) == messages.maxlen:
+            self._stale.discard(topic)
+        if self._stale or (self._pace and topic != self._pace):
             return None
         self.stamp = stamp
-        return self._messages
+        if self._fresh:
+            self._stale = set(self._messages)
+        return {name: list(those) for name, those in self._messages.items()}
 
 
 class Collector:
-    """Lockstep: waits for a message on each of some topics, all with one stamp.
+    """Lockstep: waits for the messages of some topics that belong to one moment.
 
+    The last message of each has the moment's stamp; where there are several, the others lie within the step before it.
     Messages of one topic come in order, so moments are completed in order, even when several are on their way at
     once, as from a bag; what is older than the last complete moment is forgotten.
+
+    Args:
+        counts: how many messages a moment has of each topic. step: from one moment to the next, ns.
     """
 
-    def __init__(self, topics: Iterable[str]) -> None:
-        self._topics = frozenset(topics)
+    def __init__(self, counts: dict[str, int], step: int) -> None:
+        self._counts, self._step, self._total = counts, step, sum(counts.values())
         self.stamp = -1
-        self._pending: dict[int, dict[str, Any]] = {}
+        self._pending: dict[int, dict[str, dict[int, Any]]] = {}
 
-    def add(self, topic: str, stamp: int, message: Any) -> dict[str, Any] | None:
-        """The messages by topic where this one completes its moment, else None. stamp: ns."""
-        if stamp <= self.stamp:
+    def add(self, topic: str, stamp: int, message: Any) -> Moment | None:
+        """The messages of each topic where this one completes its moment, else None. stamp: ns."""
+        moment = stamp if self._total == len(self._counts) else -(-stamp // self._step) * self._step
+        if moment <= self.stamp:
             return None
-        moment = self._pending.setdefault(stamp, {})
-        moment[topic] = message
-        if len(moment) < len(self._topics):
+        messages = self._pending.setdefault(moment, {})
+        messages.setdefault(topic, {})[stamp] = message  # one that is sent again counts once
+        if sum(map(len, messages.values())) < self._total:
             if len(self._pending) > PENDING:
                 del self._pending[min(self._pending)]
             return None
-        self.stamp = stamp
-        self._pending = {later: messages for later, messages in self._pending.items() if later > stamp}
-        return moment
+        self.stamp = moment
+        self._pending = {later: those for later, those in self._pending.items() if later > moment}
+        return {name: list(those.values()) for name, those in messages.items()}

@@ -19,7 +19,6 @@ from control_bench.errors import BadInput
 from control_bench.learning.checkpoint import load, save
 from control_bench.msg import Reward
 from control_bench.plan import spaces_of
-from control_bench.ros.collector import Collector, Newest
 from control_bench.ros.connections import ANNOUNCEMENT, REWARD, publisher, subscribe
 from control_bench.ros.look_on import LookOn
 from control_bench.ros.node import read_parameters, run_node
@@ -32,6 +31,8 @@ from control_bench.worlds.base import Readings
 
 CONNECTING = 1.0
 """Seconds of wall time that the world and the benchmark may take to be heard; without them it drives all the same."""
+SAVING = 0.1
+"""The share of a learner's time that its checkpoints may take: a replay of pictures is large."""
 
 
 class ControllerNode:
@@ -50,15 +51,17 @@ class ControllerNode:
             "task_settings": settings["task"], "controller_settings": settings["controller"],
         }  # fmt: skip
         self._saved = Path(parameters.out) / "last.pt" if parameters.out and parameters.learn else None
+        self._saved_at = self._saving = 0.0
         self._take_up()
         self.name = rospy.get_namespace().strip("/") or "robot0"
         self.lock = threading.RLock()
         self._topics = topics_of(self.task, self.name)
-        self._needed = self._topics.topics(self.task.observed)
-        lockstep = parameters.clock == "lockstep"
-        paced = self._topics.pace if self._topics.answers else None
-        self._collector = Collector(self._needed) if lockstep else Newest(self._needed, paced)
-        self.heard = time.monotonic()
+        counts, lockstep = self._topics.needed(self.task.observed), parameters.clock == "lockstep"
+        pace = self._topics.pace if self._topics.answers and not lockstep else None
+        if pace:
+            counts[pace] = self._topics.counts.get(pace, 1)
+        self._collector = self._topics.collector(counts, lockstep, pace)
+        self._heard = dict.fromkeys(counts, time.monotonic())
         self.silent_after = parameters.sensor_timeout
         self._command = publisher(self._topics.command, self._topics.Command, parameters.clock)
         self._announcement = rospy.Publisher(ANNOUNCEMENT, String, queue_size=1, latch=True)
@@ -66,7 +69,7 @@ class ControllerNode:
 
     def start(self) -> None:
         """Hears sensors and judgements from now on, and says that it drives: the last thing before it spins."""
-        heard = [subscribe(topic, self._topics.types[topic], self._sense, topic) for topic in self._needed]
+        heard = [subscribe(topic, self._topics.types[topic], self._sense, topic) for topic in self._heard]
         heard.append(subscribe(REWARD, Reward, self.judge))
         # An episode begins once it has said so: in real time, a first judgement that it missed would not come again.
         patience = time.monotonic() + CONNECTING
@@ -88,20 +91,31 @@ class ControllerNode:
             self.actor.set_state(contents["training"]["actor"])
         rospy.loginfo("goes on from %s", self._saved)
 
-    def save(self) -> None:
-        """Keeps what was learned so far, if it is to be kept."""
-        if self._saved is not None and isinstance(self.actor.controller, Learner):
-            learner = self.actor.controller
-            about = self._about | {"policy": learner.get_policy()}
-            about["training"] = {"learner": learner.get_state(), "actor": self.actor.get_state()}
-            save(self._saved, about)
+    def save(self, last: bool = False) -> None:
+        """Keeps what was learned so far, if it is to be: what is large not after every episode, but at the last."""
+        if self._saved is None or not isinstance(self.actor.controller, Learner):
+            return
+        begun = time.monotonic()
+        if not last and begun - self._saved_at < self._saving / SAVING:
+            return
+        learner = self.actor.controller
+        about = self._about | {"policy": learner.get_policy()}
+        about["training"] = {"learner": learner.get_state(), "actor": self.actor.get_state()}
+        save(self._saved, about)
+        self._saved_at = time.monotonic()
+        self._saving = self._saved_at - begun
 
     def _sense(self, message, topic: str) -> None:
         with self.lock:
-            self.heard = time.monotonic()
+            self._heard[topic] = time.monotonic()
             messages = self._collector.add(topic, message.header.stamp.to_nsec(), message)
             if messages is not None:
                 self.moment(self._topics.readings(messages), self._collector.stamp)
+
+    def quiet(self) -> tuple[float, str]:
+        """For how long the sensor that fell silent first has been so, s, and its topic."""
+        topic = min(self._heard, key=self._heard.get)
+        return time.monotonic() - self._heard[topic], topic
 
     def moment(self, readings: Readings, stamp: int) -> None:
         """All sensors of a moment have come, with the newest stamp, ns; under the lock."""
@@ -118,7 +132,8 @@ class ControllerNode:
         self._send(self.task.command(np.asarray(action)[None])[0])
 
     def _send(self, command: np.ndarray) -> None:
-        self._command.publish(self._topics.command_message(command))
+        stamp = rospy.Time(nsecs=max(self._collector.stamp, 0))
+        self._command.publish(self._topics.command_message(command, stamp))
 
     def stop(self) -> None:
         """Has the robot keep still."""
@@ -170,9 +185,9 @@ class LockstepController(ControllerNode):
         while not rospy.is_shutdown():
             time.sleep(0.5)
             self.check_alone()
-            quiet = time.monotonic() - self.heard
+            quiet, topic = self.quiet()
             if quiet > self.silent_after and not silent:
-                rospy.logwarn("no sensors for %.0f s: waiting for the world", quiet)
+                rospy.logwarn("no sensors (%s) for %.0f s: waiting for the world", topic, quiet)
             silent = quiet > self.silent_after
 
 
@@ -213,10 +228,10 @@ class RealtimeController(ControllerNode):
             self._look_on.step()
 
     def _stop_when_silent(self) -> bool:
-        quiet = time.monotonic() - self.heard
+        quiet, topic = self.quiet()
         silent = quiet > self.silent_after
         if silent and not self._silent:
-            rospy.logwarn("no sensors for %.1f s: stopping the robot until they come again", quiet)
+            rospy.logwarn("no sensors (%s) for %.1f s: stopping the robot until they come again", topic, quiet)
             if not self._topics.brakes:
                 self.stop()
             self._ticker.interrupt()
@@ -239,7 +254,7 @@ def _main() -> None:
     parameters = read_parameters(ControllerParameters)
     node = (LockstepController if parameters.clock == "lockstep" else RealtimeController)(parameters)
     node.spin()
-    node.save()
+    node.save(last=True)
 
 
 def main() -> None:

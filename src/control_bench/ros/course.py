@@ -11,7 +11,6 @@ from control_bench.bench.episode import Episode
 from control_bench.env import episode_rngs
 from control_bench.errors import BadInput
 from control_bench.msg import Reward
-from control_bench.ros.collector import Collector, Newest
 from control_bench.ros.connections import ANNOUNCEMENT, REWARD, STARTED, publisher, subscribe
 from control_bench.ros.judge import Judge
 from control_bench.ros.topics import topics_of
@@ -47,13 +46,13 @@ class Course:
         # In lockstep every moment is a step; in real time sensors may come more often than that.
         step = 0 if lockstep or self._topics.answers else round(task.step_duration * 1e9)
         self._apart = step - step // 4
-        types = self._topics.types
-        self._collector = Collector(types) if lockstep else Newest(types, self._topics.pace)
+        counts = self._topics.needed(task.recorded)
+        self._collector = self._topics.collector(counts, lockstep, self._topics.pace)
         self._reward = publisher(f"{name}/{REWARD}", Reward, clock)
         subscribe(f"{name}/{STARTED}", UInt64, self._started)
         subscribe(f"{name}/{ANNOUNCEMENT}", String, self._announce)
-        for topic, kind in types.items():
-            subscribe(f"{name}/{topic}", kind, self._sense, topic)
+        for topic in counts:
+            subscribe(f"{name}/{topic}", self._topics.types[topic], self._sense, topic)
 
     def begin(self, number: int, seed: int, reset) -> None:
         """Starts an episode: has the world put the robot at its start; BadInput if it can't be put there."""

@@ -1,7 +1,7 @@
 """drivebot on topics: which topic carries which reading, and the command. Names, types and frames are STDR's."""
 
 import math
-from typing import Any
+from collections.abc import Collection
 
 import numpy as np
 import rospy
@@ -10,6 +10,7 @@ from nav_msgs.msg import Odometry
 from sensor_msgs.msg import LaserScan, Range
 
 from control_bench.errors import BadInput
+from control_bench.ros.collector import Moment
 from control_bench.ros.drivebot_view import EpisodeView
 from control_bench.ros.frames import transform, yaw_quaternion
 from control_bench.ros.map_topics import MAP_FRAME, MapTopics
@@ -49,14 +50,17 @@ class DrivebotTopics(Topics):
         names = {"sonar": self.sonars, "pose": [ODOMETRY], "velocity": [ODOMETRY]}
         return list(dict.fromkeys(topic for reading in readings for topic in names.get(reading, [reading])))
 
-    def messages(self, readings: Readings, row: int, stamp: rospy.Time) -> dict[str, Any]:
-        messages: dict[str, Any] = {
-            sonar.frame_id: self._range(sonar, float(readings["sonar"][row, i]), stamp)
+    def messages(self, readings: Readings, row: int, stamp: rospy.Time, wanted: Collection[str]) -> Moment:
+        messages: Moment = {
+            sonar.frame_id: [self._range(sonar, float(readings["sonar"][row, i]), stamp)]
             for i, sonar in enumerate(self.robot.sonars)
+            if sonar.frame_id in wanted
         }
         for laser in self.robot.lasers:
-            messages[laser.frame_id] = self._scan(laser, readings[laser.frame_id][row], stamp)
-        messages[ODOMETRY] = self._odometry(readings["pose"][row], readings["velocity"][row], stamp)
+            if laser.frame_id in wanted:
+                messages[laser.frame_id] = [self._scan(laser, readings[laser.frame_id][row], stamp)]
+        if ODOMETRY in wanted:
+            messages[ODOMETRY] = [self._odometry(readings["pose"][row], readings["velocity"][row], stamp)]
         return messages
 
     def _range(self, sonar, distance: float, stamp: rospy.Time) -> Range:
@@ -82,19 +86,20 @@ class DrivebotTopics(Topics):
         message.twist.twist.angular.z = float(velocity[2])
         return message
 
-    def readings(self, messages: dict[str, Any]) -> Readings:
+    def readings(self, messages: Moment) -> Readings:
         """Readings of one row from messages by topic: the inverse of `messages`, but for headings' whole turns."""
         readings: Readings = {}
         if self.sonars and self.sonars[0] in messages:
-            readings["sonar"] = np.array([[messages[name].range for name in self.sonars]], dtype=np.float32)
+            readings["sonar"] = np.array([[messages[name][-1].range for name in self.sonars]], dtype=np.float32)
         if ODOMETRY in messages:
-            pose, twist = messages[ODOMETRY].pose.pose, messages[ODOMETRY].twist.twist
+            odometry = messages[ODOMETRY][-1]
+            pose, twist = odometry.pose.pose, odometry.twist.twist
             yaw = 2.0 * math.atan2(pose.orientation.z, pose.orientation.w)
             readings["pose"] = np.array([[pose.position.x, pose.position.y, yaw]])
             readings["velocity"] = np.array([[twist.linear.x, twist.linear.y, twist.angular.z]])
         for laser in self.robot.lasers:
             if laser.frame_id in messages:
-                readings[laser.frame_id] = np.array([messages[laser.frame_id].ranges], dtype=np.float32)
+                readings[laser.frame_id] = np.array([messages[laser.frame_id][-1].ranges], dtype=np.float32)
         return readings
 
     def transforms(self, readings: Readings, row: int, stamp: rospy.Time) -> list[TransformStamped]:
@@ -105,7 +110,7 @@ class DrivebotTopics(Topics):
             *(transform(self.name, f"{self.name}_{one.frame_id}", one.pose, stamp) for one in mounts),
         ]
 
-    def command_message(self, command: np.ndarray) -> Twist:
+    def command_message(self, command: np.ndarray, stamp: rospy.Time) -> Twist:
         """A velocity (ux, uy, w) as a Twist."""
         message = Twist()
         message.linear.x, message.linear.y, message.angular.z = (float(value) for value in command)

@@ -1,4 +1,4 @@
-"""Poses in the plane as transforms, and /tf."""
+"""Poses as transforms, and /tf."""
 
 import math
 
@@ -20,6 +20,15 @@ def transform(parent: str, child: str, pose: Pose, stamp: rospy.Time) -> Transfo
     message.header.stamp, message.header.frame_id, message.child_frame_id = stamp, parent, child
     message.transform.translation.x, message.transform.translation.y = pose.x, pose.y
     message.transform.rotation = yaw_quaternion(pose.theta)
+    return message
+
+
+def transform3(parent: str, child: str, pose, stamp: rospy.Time) -> TransformStamped:
+    """A pose in space, x y z, m, and the quaternion x y z w, as a transform."""
+    message = TransformStamped()
+    message.header.stamp, message.header.frame_id, message.child_frame_id = stamp, parent, child
+    at, turned = message.transform.translation, message.transform.rotation
+    at.x, at.y, at.z, turned.x, turned.y, turned.z, turned.w = map(float, pose)
     return message
 
 

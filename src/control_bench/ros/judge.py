@@ -38,7 +38,7 @@ class Judge:
         """What the step that led to these readings earned; the first readings earn nothing."""
         judgement = self.task.judge(readings, np.array([self.is_first]))
         self.command = None if self.is_first else self.task.applied(readings)[0]
-        self._readings.append({name: values[0] for name, values in readings.items()})
+        self._readings.append(self.task.record(readings))
         if not self.is_first:
             self._total += float(judgement.reward[0])
             self._rewards.append(float(judgement.reward[0]))

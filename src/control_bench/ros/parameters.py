@@ -47,8 +47,9 @@ class ControllerParameters(PlanParameters):
     """Of controller_node, which runs in a robot's namespace.
 
     Attributes:
-        learn: learn while driving. out: the folder that a learner saves `last.pt` to, after every episode, and goes on
-            from when it is started again. seed: of its exploration.
+        learn: learn while driving. out: the folder that a learner saves `last.pt` to, after its episodes as long as
+            that takes no more than a tenth of its time, and at the end, and goes on from when it is started again.
+        seed: of its exploration.
         clock: as the world's. sensor_timeout: seconds without sensors after which it says so and, in realtime, stops.
     """
 

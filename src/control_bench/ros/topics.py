@@ -1,5 +1,6 @@
 """What a task is on topics, for nodes that know no task: one class a task, found by the task's name."""
 
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 import numpy as np
@@ -7,13 +8,15 @@ import rospy
 
 from control_bench.errors import BadInput
 from control_bench.registry import load_class
+from control_bench.ros.collector import Collector, Moment, Newest
 from control_bench.ros.connections import publisher, send, subscribe
 from control_bench.tasks.base import Task
-from control_bench.worlds.base import Readings
+from control_bench.worlds.base import Readings, World
 
 TOPICS = {
     "drivebot": "control_bench.ros.drivebot_topics:DrivebotTopics",
     "reach": "control_bench.ros.reach_topics:ReachTopics",
+    "balance": "control_bench.ros.balance_topics:BalanceTopics",
 }
 """A task's name to `module:class`."""
 
@@ -22,7 +25,8 @@ class Topics:
     """The topics of one robot, relative to its namespace, which is also what its frames begin with.
 
     Attributes:
-        types: of every sensor topic. pace: the one of them that times the steps in real time, the last to be published.
+        types: of every sensor topic. counts: how many messages a moment has, of topics that have several: the last has
+            the moment's stamp. pace: the one of them that times the steps in real time, the last to be published.
         answers: whether a controller acts on every message of `pace` in real time, not by a clock of its own.
         realtime: `module:function` that runs the world in real time, of a task and WorldParameters. simulators: besides
             `embedded`, by name, as `realtime`.
@@ -32,6 +36,7 @@ class Topics:
     """
 
     types: dict[str, type]
+    counts: ClassVar[dict[str, int]] = {}
     pace: str
     answers: bool = False
     brakes: bool = False
@@ -49,20 +54,35 @@ class Topics:
         """The topics that carry some readings."""
         raise NotImplementedError
 
-    def messages(self, readings: Readings, row: int, stamp: rospy.Time) -> dict[str, Any]:
-        """A row's readings as messages by topic."""
+    def needed(self, readings: tuple[str, ...] | None) -> dict[str, int]:
+        """The topics that carry some readings, or all, and how many messages a moment has of each."""
+        names = self.types if readings is None else self.topics(readings)
+        return {topic: self.counts.get(topic, 1) for topic in names}
+
+    def collector(self, counts: dict[str, int], lockstep: bool, pace: str | None) -> Collector | Newest:
+        """What puts the messages of a moment together; in real time, where there is a pace, by that topic."""
+        if lockstep:
+            return Collector(counts, round(self.task.step_duration * 1e9))
+        return Newest(counts, pace, fresh=self.answers)
+
+    def messages(self, readings: Readings, row: int, stamp: rospy.Time, wanted: Collection[str]) -> Moment:
+        """A row's readings as messages, on the topics that are wanted alone."""
         raise NotImplementedError
 
-    def readings(self, messages: dict[str, Any]) -> Readings:
-        """Readings of one row from messages by topic: the inverse of `messages`."""
+    def readings(self, messages: Moment) -> Readings:
+        """Readings of one row from messages: the inverse of `messages`; BadInput where they are of no use."""
         raise NotImplementedError
+
+    def holding(self, world: World, row: int) -> np.ndarray:
+        """The command that keeps a row still, as the world is now; for worlds in real time."""
+        return self.stop
 
     def transforms(self, readings: Readings, row: int, stamp: rospy.Time) -> list:
         """Where the robot and its sensors are, for /tf."""
         raise NotImplementedError
 
-    def command_message(self, command: np.ndarray) -> Any:
-        """A command of one row as a message."""
+    def command_message(self, command: np.ndarray, stamp: rospy.Time) -> Any:
+        """A command of one row as a message; stamp: of the sensors that it answers."""
         raise NotImplementedError
 
     def command_of(self, message: Any) -> np.ndarray:
@@ -76,6 +96,13 @@ class Topics:
     def make_view(self) -> Any:
         """Shows the robot's episodes in rviz: `begin(number)`, `step(readings, command, reward)`."""
         raise NotImplementedError
+
+
+class NoScene:
+    """Of robots that share nothing but the floor."""
+
+    def transforms(self, stamp: rospy.Time) -> list:
+        return []
 
 
 def topics_class(task: Task) -> type[Topics]:
@@ -108,9 +135,10 @@ class RobotTopics:
         on_command(command)
 
     def publish(self, readings: Readings, row: int, stamp: rospy.Time, only: set[str] | None = None) -> None:
-        """All sensors of a row at one stamp, or only some topics."""
-        for topic, message in self.topics.messages(readings, row, stamp).items():
-            if only is None or topic in only:
+        """All sensors of a row at one stamp, or only some topics: those that somebody hears."""
+        wanted = {t for t, one in self._publishers.items() if one.get_num_connections() and (only is None or t in only)}
+        for topic, messages in self.topics.messages(readings, row, stamp, wanted).items():
+            for message in messages:
                 send(self._publishers[topic], message)
 
     @property

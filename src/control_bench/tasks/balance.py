@@ -15,8 +15,10 @@ from numba import njit
 from control_bench.errors import BadInput
 from control_bench.settings import require, require_positive
 from control_bench.tasks.base import Judgement, Task
+from control_bench.tasks.symmetry import Symmetries
 from control_bench.worlds.base import Readings
 from control_bench.worlds.boxes import read_box, tilt_of
+from control_bench.worlds.cartpole import PHYSICS_STEP, CartpoleWorld
 from control_bench.worlds.renderer import Camera, Renderer
 
 FIELD = 2.0
@@ -25,8 +27,6 @@ LEAN = 0.3
 """rad: of the pole's roll and pitch."""
 PUSHES = np.array([[0.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
 """The discrete actions, in shares of the force."""
-PHYSICS_STEP = 1.0 / 240.0
-"""s"""
 EYES = ((0.0, 0.75, 0.75), (0.75, 0.0, 0.75))
 TARGET = (0.0, 0.0, 0.3)
 NEAR = {"default": 0.1, "article": 1.0}
@@ -61,6 +61,31 @@ def _judge(poses, shares, first, longest, field, angle, action, effort, forgivin
             reward[row] += 0.5 - math.sqrt(x * x + y * y)
         if effort:
             reward[row] += 4.0 * (1.0 - (abs(x) + abs(y)) / 2.0)
+
+
+def _symmetries(repeats: int, discrete: bool) -> Symmetries:
+    """The field seen in mirrors along its axes and its diagonals, one after another: eight ways in all.
+
+    What x and y were, is swapped or changes its sign. A quaternion's x y z is the axis of a turn, which goes the other
+    way round in a mirror.
+    """
+    places, signs, pushes, push_signs, actions = [], [], [], [], []
+    for swap in (False, True):
+        first, second = (1, 0) if swap else (0, 1)
+        for x, y in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
+            handed = x * y * (-1 if swap else 1)
+            pose = [first, second, 2, 3 + first, 3 + second, 5, 6]
+            sign = [x, y, 1, handed * x, handed * y, handed, 1]
+            bodies = 2 * repeats
+            places.append([7 * body + place for body in range(bodies) for place in pose])
+            signs.append(sign * bodies)
+            pushes.append([first, second])
+            push_signs.append([x, y])
+            moved = PUSHES[:, [first, second]] * [x, y]
+            actions.append([int(np.flatnonzero((PUSHES == push).all(axis=1))[0]) for push in moved])
+    if discrete:
+        return Symmetries(np.array(places), np.array(signs), np.array(actions), None)
+    return Symmetries(np.array(places), np.array(signs), np.array(pushes), np.array(push_signs))
 
 
 @dataclass(frozen=True)
@@ -119,6 +144,7 @@ class Balance(Task):
         else:
             self.observed = ("poses",)
             self.observation_space = spaces.Box(-np.inf, np.inf, (s.repeats, 2, 7), np.float64)
+            self.symmetries = _symmetries(s.repeats, s.actions == "discrete")
         continuous = s.actions == "continuous"
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32) if continuous else spaces.Discrete(len(PUSHES))
         self.cameras = tuple(Camera(eye, TARGET, near=NEAR[s.fidelity], size=s.size) for eye in EYES[: s.cameras])
@@ -131,10 +157,11 @@ class Balance(Task):
         """Draws what the cameras see, by the poses of cart and pole."""
         return Renderer(self.cameras, (read_box("ground"),), (read_box("cart"), read_box("pole")))
 
-    def make_world(self):
-        from control_bench.worlds.carriers import ArticleCart, Cart  # they want pybullet, which is an extra
-        from control_bench.worlds.cartpole import CartpoleWorld
-
+    def make_world(self) -> CartpoleWorld:
+        try:
+            from control_bench.worlds.carriers import ArticleCart, Cart
+        except ModuleNotFoundError as error:
+            raise BadInput(f"{self.name} needs {error.name}: pip install 'control_bench[bullet]'") from None
         s = self.settings
         scene = ArticleCart if s.fidelity == "article" else Cart
         renderer = self.make_renderer() if s.observation == "pixels" else None
@@ -154,7 +181,10 @@ class Balance(Task):
     def command(self, action: np.ndarray) -> np.ndarray:
         """Forces (rows, 2), N; BadInput for actions of another shape or that are not finite."""
         if self.settings.actions == "discrete":
-            return self.settings.force * PUSHES[np.asarray(action, dtype=int)]
+            chosen = np.asarray(action)
+            if not np.isin(chosen, range(len(PUSHES))).all():
+                raise BadInput(f"the action {chosen.tolist()} should be a whole number from 0 to {len(PUSHES) - 1}")
+            return self.settings.force * PUSHES[chosen.astype(int)]
         action = np.asarray(action, dtype=float)
         if action.shape[1:] != (2,) or not np.isfinite(action).all():
             raise BadInput(f"the action {action.tolist()} should be two finite numbers from -1 to 1")

@@ -8,6 +8,7 @@ import gymnasium
 import numpy as np
 
 from control_bench.dynamics.base import ArmModel
+from control_bench.tasks.symmetry import Symmetries
 from control_bench.worlds.base import Readings, World
 
 
@@ -38,6 +39,8 @@ class Task:
         step_duration: seconds of simulated time in a step.
         observation_space, action_space: of one row.
         observed: the readings that `observe` uses, so that over ROS no other topic need be waited for.
+        recorded: those that `judge` uses and that are kept with an episode, None for all: pictures can be drawn again.
+        symmetries: changes of observation and action that leave the task as it is, None where there are none.
         model: what controllers that plan may know of the robot, None where there is no model.
     """
 
@@ -46,9 +49,11 @@ class Task:
     score_units: ClassVar[dict[str, str]] = {}
     step_duration: float
     observed: tuple[str, ...]
+    recorded: tuple[str, ...] | None = None
     observation_space: gymnasium.Space
     action_space: gymnasium.Space
     model: ArmModel | None = None
+    symmetries: Symmetries | None = None
 
     def __init__(self, settings: Any, rows: int = 1) -> None:
         self.settings, self.rows = settings, rows
@@ -81,6 +86,11 @@ class Task:
     def judge(self, readings: Readings, first: np.ndarray) -> Judgement:
         """What the step that led to the readings earned; rows that begin an episode, bool (rows,), earn nothing."""
         raise NotImplementedError
+
+    def record(self, readings: Readings, row: int = 0) -> Readings:
+        """What is kept of a row's readings."""
+        names = readings if self.recorded is None else self.recorded
+        return {name: readings[name][row] for name in names}
 
     def outcome(self, row: int) -> str:
         """How the row's episode ended, in a word."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numba import njit
+from scipy.spatial.transform import Rotation
 
 from control_bench.errors import BadInput
 from control_bench.resources import share
@@ -33,7 +34,8 @@ def read_box(name: str) -> Box:
         root = xml.parse(path).getroot()
         size = root.find("link/visual/geometry/box").get("size")
         colour = root.find("material/color").get("rgba")
-        return Box(name, tuple(map(float, size.split())), tuple(map(float, colour.split()))[:3])
+        (x, y, z), (red, green, blue, _) = (map(float, text.split()) for text in (size, colour))
+        return Box(name, (x, y, z), (red, green, blue))
     except (OSError, xml.ParseError, AttributeError, ValueError):
         raise BadInput(f"{path}: should show one box with a colour: put back the package's file") from None
 
@@ -47,6 +49,11 @@ def rotation_of(quaternion):
     rotation[1, 0], rotation[1, 1], rotation[1, 2] = 2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)
     rotation[2, 0], rotation[2, 1], rotation[2, 2] = 2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)
     return rotation
+
+
+def quaternion_of(rotation: np.ndarray) -> np.ndarray:
+    """The unit quaternion x y z w of a rotation matrix (3, 3)."""
+    return Rotation.from_matrix(rotation).as_quat()
 
 
 @njit(cache=True)

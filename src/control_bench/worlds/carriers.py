@@ -1,33 +1,16 @@
 """What carries the pole: a cart that is pushed, and the scene of cartpole++ with its faults or without."""
 
 import functools
-from typing import Protocol
 
 import numpy as np
 import pybullet
 
 from control_bench.dynamics.kuka import GRAVITY, Bullet
 from control_bench.worlds.boxes import urdf
+from control_bench.worlds.cartpole import PHYSICS_STEP
 
-PHYSICS_STEP = 1.0 / 240.0
-"""s, Bullet's own."""
 POLE_AT = (0.0, 0.0, 0.35)
 """m"""
-
-
-class Scene(Protocol):
-    """One scene of a pole on something that carries it."""
-
-    def settle(self, steps: int) -> None:
-        """Lets it come to rest; `restore` goes back to there, to the last bit."""
-
-    def restore(self) -> None: ...
-
-    def apply(self, force: np.ndarray, steps: int) -> None:
-        """Pushes the carrier with a force (2,), N, for some steps of physics."""
-
-    def poses(self) -> np.ndarray:
-        """Of the carrier and the pole (2, 7): x y z, m, and the quaternion x y z w."""
 
 
 class Cart:
@@ -82,6 +65,10 @@ class ArticleCart(Cart):
     that is away from there; the pole begins 5 mm deep in the cart, which throws it about a little."""
 
     height = 0.08
+
+    def restore(self) -> None:
+        self._advance()  # a force that still waits for its step would wait for the next episode's first one
+        super().restore()
 
     def apply(self, force: np.ndarray, steps: int) -> None:
         force = (float(force[0]), float(force[1]), 0.0)

@@ -4,17 +4,36 @@ Source: matpalm's cartpole++ (2016). The episodes begin with a push: from rest, 
 Rows are parallel scenes, each a pybullet of its own.
 """
 
+from array import array
+from typing import Protocol
+
 import numpy as np
 
 from control_bench.errors import BadInput
 from control_bench.worlds.base import Readings
-from control_bench.worlds.carriers import Scene
 from control_bench.worlds.renderer import Renderer
 
+PHYSICS_STEP = 1.0 / 240.0
+"""s, Bullet's own."""
 SETTLING = 100
 """Physics steps that the scene is given to come to rest."""
 PUSHING = 30
 """Physics steps that the first push lasts."""
+
+
+class Scene(Protocol):
+    """One scene of a pole on something that carries it."""
+
+    def settle(self, steps: int) -> None:
+        """Lets it come to rest; `restore` goes back to there, to the last bit."""
+
+    def restore(self) -> None: ...
+
+    def apply(self, force: np.ndarray, steps: int) -> None:
+        """Pushes the carrier with a force (2,), N, for some steps of physics."""
+
+    def poses(self) -> np.ndarray:
+        """Of the carrier and the pole (2, 7): x y z, m, and the quaternion x y z w."""
 
 
 class CartpoleWorld:
@@ -36,7 +55,7 @@ class CartpoleWorld:
         self._force = np.zeros((self.rows, 2))
         self._images = None if renderer is None else np.zeros((self.rows, repeats, *renderer.shape), np.uint8)
         self._starts = np.zeros((self.rows, 1))
-        self._commands: list[list[np.ndarray]] = [[] for _ in range(self.rows)]
+        self._commands = [array("d") for _ in range(self.rows)]
         for scene in scenes:
             scene.settle(SETTLING)
 
@@ -55,15 +74,15 @@ class CartpoleWorld:
                 scene.apply(self._push * np.array([np.cos(angle), np.sin(angle)]), PUSHING)
             self._poses[row] = scene.poses()  # all repeats hold the same
             self._draw(row, range(self._repeats))
-            self._starts[row], self._force[row], self._commands[row] = angle, 0.0, []
+            self._starts[row], self._force[row], self._commands[row] = angle, 0.0, array("d")
 
     def step(self, command: np.ndarray, active: np.ndarray | None = None) -> None:
         """Applies forces (rows, 2), N, for one control step; BadInput where one is not finite."""
-        for row in range(self.rows):
-            if active is None or active[row]:
-                if not np.isfinite(command[row]).all():
-                    raise BadInput(f"the force {command[row].tolist()} is not finite: send finite N")
-                self._step(row, np.array(command[row], dtype=float))
+        rows = range(self.rows) if active is None else np.flatnonzero(active)
+        if not np.isfinite(command[rows]).all():
+            raise BadInput(f"the force {command[rows].tolist()} is not finite: send finite N")
+        for row in rows:
+            self._step(row, np.array(command[row], dtype=float))
 
     def _step(self, row: int, force: np.ndarray) -> None:
         for repeat in range(self._repeats):
@@ -71,7 +90,7 @@ class CartpoleWorld:
             self._poses[row, repeat] = self._scenes[row].poses()
         self._draw(row, range(self._repeats))
         self._force[row] = force
-        self._commands[row].append(force)
+        self._commands[row].extend(force)
 
     def _draw(self, row: int, repeats) -> None:
         if self._images is not None:

@@ -1,4 +1,5 @@
-"""Arms in real time: a step of physics and of every sensor at each tick of a clock; the newest torque holds."""
+"""A world in real time that goes by steps: one of physics and of every sensor at each tick of a clock; the newest
+command holds."""
 
 import functools
 import threading
@@ -15,26 +16,24 @@ from control_bench.ros.frames import Frames
 from control_bench.ros.parameters import WorldParameters
 from control_bench.ros.resets import offer_resets
 from control_bench.ros.topics import RobotTopics, topics_of
-from control_bench.tasks.reach import Reach
+from control_bench.tasks.base import Task
 
 LATE = 0.5
 """The share of a step after which a tick that has not begun counts as late."""
 RECENT = 10.0
 """Seconds whose late steps are told of: what was slow at the start need not be known for ever."""
-BRAKING = 20.0
-"""1/s: how an arm slows down that nobody commands."""
 
 
-class ArmRealtime:
-    """Runs the arms, one row a robot."""
+class StepsRealtime:
+    """Runs the world, one row a robot."""
 
-    def __init__(self, task: Reach, parameters: WorldParameters) -> None:
+    def __init__(self, task: Task, parameters: WorldParameters) -> None:
         self._task, self._world, self._timeout = task, task.make_world(), parameters.command_timeout
         self._lock = threading.Lock()
         names = [f"robot{i}" for i in range(parameters.robots)]
         rngs = np.random.default_rng(parameters.seed).spawn(len(names))
         self._world.reset(np.arange(len(names)), np.array([task.start(rng) for rng in rngs]), list(rngs))
-        self._torque = np.array([self._holding(row) for row in range(len(names))])
+        self._commands = np.array([topics_of(task, name).stop for name in names])
         self._commanded = np.full(len(names), time.monotonic())
         self._stopped = np.ones(len(names), dtype=bool)
         with self._lock:  # a command may come at once
@@ -44,28 +43,23 @@ class ArmRealtime:
             ]
         self._frames, self._diagnostics = Frames(parameters.clock), Diagnostics()
         self._ticks = self._late = 0
+        self._stamp = rospy.Time.now()
         self._recent: deque[bool] = deque(maxlen=max(round(RECENT / task.step_duration), 1))
         self._service = offer_resets(lambda: dict.fromkeys(names, self._world.why_not), self._reset)
 
-    def _holding(self, row: int) -> np.ndarray:
-        """The torque that brakes an arm and holds its weight."""
-        n, model = self._task.model.joints, self._task.model
-        q, v = self._world.states[row, :n], self._world.states[row, n:]
-        return model.bias(q, np.zeros(n)) - BRAKING * model.mass_matrix(q) @ v
-
-    def _command(self, row: int, torque: np.ndarray) -> None:
+    def _command(self, row: int, command: np.ndarray) -> None:
         with self._lock:
-            if torque is self._robots[row].topics.stop:  # a command that can't be used: the arm brakes
+            if command is self._robots[row].topics.stop:  # one that can't be used: the robot keeps still
                 self._stopped[row] = True
             else:
-                self._torque[row], self._commanded[row], self._stopped[row] = torque, time.monotonic(), False
+                self._commands[row], self._commanded[row], self._stopped[row] = command, time.monotonic(), False
 
     def _reset(self, robot: str, start: np.ndarray, seed: int) -> rospy.Time:
         row = [one.topics.name for one in self._robots].index(robot)
         with self._lock:
             self._world.reset(np.array([row]), start[None], [episode_rngs(seed)[1]])
             self._stopped[row] = True
-            return rospy.Time.now()
+            return self._stamp + rospy.Duration(nsecs=1)
 
     def spin(self) -> None:
         """Ticks until the node is ended; what is late is not made up for."""
@@ -82,6 +76,8 @@ class ArmRealtime:
                 self._late += 1
                 due = max(due, time.monotonic() - self._task.step_duration)
             with self._lock:
+                # The time that the step was due: readings are as far apart as the physics says, however late they come.
+                self._stamp = rospy.Time.now() - rospy.Duration.from_sec(max(time.monotonic() - due, 0.0))
                 self._tick()
             self._tell()
 
@@ -90,13 +86,13 @@ class ArmRealtime:
         for row, robot in enumerate(self._robots):
             silent = now - self._commanded[row]
             if self._timeout and silent > self._timeout and not self._stopped[row]:
-                rospy.logwarn("%s had no command for %.1f s (command_timeout): it brakes", robot.topics.name, silent)
+                name = robot.topics.name
+                rospy.logwarn("%s had no command for %.1f s (command_timeout): it keeps still", name, silent)
                 self._stopped[row] = True
             if self._stopped[row]:
-                self._torque[row] = self._holding(row)
-        self._world.step(self._torque)
-        readings, stamp = self._world.read(), rospy.Time.now()
-        transforms = []
+                self._commands[row] = robot.topics.holding(self._world, row)
+        self._world.step(self._commands)
+        readings, stamp, transforms = self._world.read(), self._stamp, []
         for row, robot in enumerate(self._robots):
             robot.publish(readings, row, stamp)
             transforms += robot.topics.transforms(readings, row, stamp)
@@ -109,5 +105,5 @@ class ArmRealtime:
         self._diagnostics.tell(level, f"{share:.2%} of the last {RECENT:.0f} s' steps were late", values)
 
 
-def main(task: Reach, parameters: WorldParameters) -> None:
-    ArmRealtime(task, parameters).spin()
+def main(task: Task, parameters: WorldParameters) -> None:
+    StepsRealtime(task, parameters).spin()

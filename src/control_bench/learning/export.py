@@ -1,0 +1,82 @@
+"""Writes a policy as ONNX, for programs that have neither torch nor this package, and checks it in onnxruntime."""
+
+import json
+import logging
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from control_bench.controllers.base import Controller
+from control_bench.errors import BadInput
+from control_bench.learning.checkpoint import write_beside
+from control_bench.learning.network_policy import NetworkPolicy
+
+CHECKED = 64
+"""Observations drawn from the space that both must answer alike."""
+CLOSE = 1e-5
+"""Of actions that are numbers: the two add up in another order."""
+
+
+class _Acting(nn.Module):
+    """From observations to actions."""
+
+    def __init__(self, controller: NetworkPolicy) -> None:
+        super().__init__()
+        self.networks = nn.ModuleDict(controller.acting_networks())
+        self._action_of = controller.action_of
+
+    def forward(self, observation: torch.Tensor) -> torch.Tensor:
+        return self._action_of(observation)
+
+
+def export(controller: Controller, about: dict[str, Any], path: Path) -> float:
+    """Writes `path`: `observation` (rows, ...) in, `action` (rows, ...) out, `about` in its metadata.
+
+    Returns:
+        The largest difference between its actions and the controller's, over observations drawn from the space.
+
+    Raises:
+        BadInput: the controller has no network, a library is missing, or the file can't be written.
+    """
+    if not isinstance(controller, NetworkPolicy):
+        raise BadInput(f"{type(controller).__name__} has no network to export: take a learner with one, such as naf")
+    try:
+        import onnx
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        raise BadInput(f"export needs {error.name}: pip install 'control_bench[export]'") from None
+    observation = _some(controller, CHECKED)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch about itself
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        file = Path(folder) / "policy.onnx"
+        torch.onnx.export(
+            _Acting(controller).eval(), (torch.as_tensor(observation),), str(file), input_names=["observation"],
+            output_names=["action"], dynamic_shapes=({0: torch.export.Dim("rows")},), dynamo=True, verbose=False,
+            external_data=False,
+        )  # fmt: skip
+        model = onnx.load(str(file))
+    for key, value in about.items():
+        model.metadata_props.add(key=key, value=value if isinstance(value, str) else json.dumps(value))
+    written = model.SerializeToString()
+    session = onnxruntime.InferenceSession(written, providers=["CPUExecutionProvider"])
+    apart = 0.0
+    for rows in (1, CHECKED):
+        theirs = session.run(None, {"observation": observation[:rows]})[0]
+        apart = max(apart, float(np.abs(theirs.astype(float) - controller.greedy(observation[:rows])).max()))
+    if apart > CLOSE:
+        raise RuntimeError(f"onnxruntime's actions are {apart:g} off")
+    write_beside(path, written)
+    return apart
+
+
+def _some(controller: Controller, count: int) -> np.ndarray:
+    """Observations (count, ...) from the space."""
+    space = controller.observation_space
+    space.seed(0)
+    return np.stack([space.sample() for _ in range(count)])

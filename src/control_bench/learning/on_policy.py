@@ -1,0 +1,210 @@
+"""What learners share that learn from what their present policy did, and then forget it: drawing
+actions, collecting steps, the values of states, and all that a resumed training needs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from torch import nn
+
+from control_bench.controllers.base import Transitions, refuse_unless
+from control_bench.learning.continuous import ContinuousLearner
+from control_bench.learning.descent import descend
+from control_bench.learning.encoders import EncoderSettings, make_encoder
+from control_bench.learning.network_policy import NetworkPolicy, in_space
+from control_bench.learning.networks import (
+    get_optimiser,
+    get_variables,
+    norms,
+    seeded,
+    set_optimiser,
+    set_variables,
+)
+from control_bench.learning.policy import Perceptron, Policy, draw
+from control_bench.learning.rollout import Rollout, Steps, advantages
+from control_bench.settings import require, require_positive
+
+
+@dataclass(frozen=True)
+class OnPolicySettings(EncoderSettings):
+    """Attributes:
+    learning_rate; clip_gradient: the largest norm of a gradient, 0 for any. discount: gamma.
+    hidden, activation: of each network. deviation: that the normal distribution of actions begins with, in shares of
+        half their range.
+    """
+
+    learning_rate: float = 3e-4
+    clip_gradient: float = 0.5
+    discount: float = 0.99
+    hidden: tuple[int, ...] = (64, 64)
+    activation: Literal["relu", "tanh"] = "tanh"
+    deviation: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(self, "learning_rate", "deviation")
+        require(self.clip_gradient >= 0, "clip_gradient should be 0 (none) or more")
+        require(0 <= self.discount <= 1, "discount should be 0 to 1")
+        require(all(units > 0 for units in self.hidden), "hidden should be layer sizes above 0")
+
+
+class OnPolicyLearner(NetworkPolicy):
+    """For Box observations, numbers or pictures, and Discrete or Box actions. Of a learner of one's own: `full` and
+    `learn_from`.
+
+    Attributes:
+        networks: by name, all that is trained. trained: the names of those that the optimiser trains.
+        rollout: the steps since the last update. updates: so far.
+    """
+
+    trained: ClassVar[tuple[str, ...]] = ("policy",)
+
+    def __init__(self, observation_space, action_space, settings=None, seed: int = 0) -> None:
+        super().__init__(observation_space, action_space, settings, seed)
+        self.networks: dict[str, nn.Module] = seeded(self.make_networks, seed)
+        parameters = [p for name in self.trained for p in self.networks[name].parameters()]
+        self.optimiser = torch.optim.Adam(parameters, lr=self.settings.learning_rate, fused=True)
+        self.rollout = Rollout()
+        self.updates = 0
+        self._drawn: tuple[np.ndarray, np.ndarray] | None = None  # for the step to come, and its log-probability
+        self._unfitted = list(self.networks)
+        self._logged: dict[str, float] = {}
+
+    @classmethod
+    def refuses(cls, observation_space, action_space):
+        if isinstance(action_space, spaces.Box):
+            return ContinuousLearner.refuses(observation_space, action_space)
+        return refuse_unless(observation_space, action_space, spaces.Box, spaces.Discrete)
+
+    def make_networks(self) -> dict[str, nn.Module]:
+        """New networks, by name; each with an `encoder`, and one of them the `policy`."""
+        s, encoder = self.settings, make_encoder(self.observation_space, self.settings)
+        return {"policy": Policy(encoder, self.action_space, s.hidden, s.activation, s.deviation)}
+
+    def full(self) -> bool:
+        """Whether the rollout is to be learned from now."""
+        raise NotImplementedError
+
+    def learn_from(self, steps: Steps) -> dict[str, float]:
+        """One update of every network; what is to be logged."""
+        raise NotImplementedError
+
+    def acting_networks(self):
+        return {"policy": self.networks["policy"]}
+
+    def action_of(self, observation: torch.Tensor) -> torch.Tensor:
+        return self._in_space(self.networks["policy"].mode(observation))
+
+    @torch.no_grad()
+    def explore(self, observation: np.ndarray) -> np.ndarray:
+        distribution = self.networks["policy"](torch.as_tensor(observation))
+        drawn = draw(distribution, self.rng)
+        self._drawn = drawn.numpy(), distribution.log_prob(drawn).numpy()
+        return self._in_space(drawn).numpy()
+
+    def _in_space(self, drawn: torch.Tensor) -> torch.Tensor:
+        """What a distribution gives as actions of the space, within its bounds."""
+        if isinstance(self.action_space, spaces.Discrete):
+            return drawn + int(self.action_space.start)
+        return in_space(drawn.clamp(-1.0, 1.0), self.action_space)
+
+    def learn(self, transitions: Transitions) -> None:
+        self.rollout.add(transitions, *self._drawn)
+        if self.full():
+            steps = self.rollout.take()
+            for name in self._unfitted:
+                self.networks[name].encoder.fit(steps.observation[steps.valid])
+            self._unfitted = []
+            self._logged = self.learn_from(steps)
+            self.updates += 1
+
+    def descend(self, loss: torch.Tensor) -> None:
+        """One step of the optimiser down a loss; see `learning.descent`."""
+        descend(self.optimiser, loss, self.settings, self.updates)
+
+    def metrics(self) -> dict[str, float]:
+        metrics = {"updates": self.updates} | self._logged
+        for name, network in self.networks.items():
+            metrics |= norms(network, "" if len(self.networks) == 1 else f"{name}.")
+        return metrics
+
+    def get_policy(self) -> dict:
+        return {"policy": get_variables(self.networks["policy"])}
+
+    def set_policy(self, policy: dict) -> None:
+        set_variables(self.networks["policy"], policy["policy"])
+        self._unfitted = [name for name in self._unfitted if name != "policy"]  # its measure came with it
+
+    def get_state(self) -> dict:
+        return {
+            "policy": self.get_policy(),
+            "networks": {name: get_variables(network) for name, network in self.networks.items()},
+            "optimiser": get_optimiser(self.optimiser),
+            "rollout": self.rollout.get_state(),
+            "drawn": self._drawn,
+            "updates": self.updates,
+            "unfitted": self._unfitted,
+            "rng": self.rng.bit_generator.state,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        for name, network in self.networks.items():
+            set_variables(network, state["networks"][name])
+        set_optimiser(self.optimiser, state["optimiser"])
+        self.rollout.set_state(state["rollout"])
+        self._drawn = None if state["drawn"] is None else tuple(state["drawn"])
+        self.updates, self._unfitted = state["updates"], list(state["unfitted"])
+        self.rng.bit_generator.state = state["rng"]
+
+
+@dataclass(frozen=True)
+class ActorCriticSettings(OnPolicySettings):
+    """Attributes, beside those above:
+
+    batch: steps, over all rows, that are learned from at once. gae_lambda: of the advantages, 1 for returns less
+        values, 0 for TD errors. epochs, minibatches: times that a batch is gone through, in so many parts.
+    """
+
+    batch: int = 2048
+    gae_lambda: float = 0.95
+    epochs: int = 10
+    minibatches: int = 32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(self, "batch", "epochs", "minibatches")
+        require(self.batch >= self.minibatches, "batch should be as large as minibatches, or larger")
+        require(0 <= self.gae_lambda <= 1, "gae_lambda should be 0 to 1")
+
+
+class ActorCritic(OnPolicyLearner):
+    """A policy, and beside it a network that says what a state is worth."""
+
+    def make_networks(self):
+        s, encoder = self.settings, make_encoder(self.observation_space, self.settings)
+        return super().make_networks() | {"value": Perceptron(encoder, 1, s.hidden, s.activation)}
+
+    def full(self):
+        return len(self.rollout) >= self.settings.batch
+
+    @torch.no_grad()
+    def _values(self, observation: np.ndarray) -> np.ndarray:
+        """Of observations (steps, rows, ...)."""
+        flat = torch.as_tensor(observation.reshape(-1, *observation.shape[2:]))
+        return self.networks["value"](flat).numpy().reshape(observation.shape[:2]).astype(np.float64)
+
+    def judge(self, steps: Steps) -> tuple[np.ndarray, torch.Tensor]:
+        """How much better each step of an episode was than expected (batch,), and the value that its state should
+        have (batch,)."""
+        s, value = self.settings, self._values(steps.observation)
+        better = advantages(steps, value, self._values(steps.next_observation), s.discount, s.gae_lambda)
+        return better[steps.valid], steps.kept(better + value).float()
+
+    def parts(self, count: int) -> Iterator[torch.Tensor]:
+        """The places 0..count - 1, `epochs` times over, each time drawn into so many parts anew."""
+        for _ in range(self.settings.epochs):
+            for part in np.array_split(self.rng.permutation(count), self.settings.minibatches):
+                yield torch.as_tensor(part)
