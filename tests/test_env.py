@@ -13,7 +13,7 @@ import control_bench  # noqa: F401  (registers the environments)
 from control_bench.env import TaskVectorEnv
 from control_bench.registry import TASKS, make_env, make_vector_env
 
-NAMES = [f"control_bench/{name.capitalize()}-v0" for name in TASKS]
+NAMES = [f"control_bench/{name.title().replace('_', '')}-v0" for name in TASKS]
 ROWS = 3
 SETTINGS = [
     {"actions": "discrete"},

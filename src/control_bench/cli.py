@@ -249,9 +249,12 @@ def _export(arguments: argparse.Namespace) -> int:
     plan.check_trained()
     task = plan.make_task()
     controller = plan.make_controller(task, arguments.seed)
-    from control_bench.learning.export import export  # wants torch
-
-    about = {"task": plan.task, "controller": plan.controller, "spaces": spaces_of(task)} | plan.resolved()
+    try:
+        from control_bench.learning.export import export
+    except ModuleNotFoundError as error:
+        raise BadInput(f"export needs {error.name}: pip install 'control_bench[learn,export]'") from None
+    about = {"task": plan.task, "controller": plan.controller, "spaces": spaces_of(task)}
+    about |= {f"{name}_settings": settings for name, settings in plan.resolved().items()}
     apart = export(controller, about, Path(arguments.out))
     print(f"wrote {arguments.out}; onnxruntime's actions differ from {plan.controller}'s by {apart:.1g} at most")
     return 0

@@ -15,6 +15,7 @@ TASKS = {
     "drivebot": "control_bench.tasks.drivebot:Drivebot",
     "reach": "control_bench.tasks.reach:Reach",
     "balance": "control_bench.tasks.balance:Balance",
+    "kuka_balance": "control_bench.tasks.kuka_balance:KukaBalance",
 }
 CONTROLLERS = {
     "furthest_sonar": "control_bench.controllers.furthest_sonar:FurthestSonar",
@@ -88,7 +89,7 @@ def register_environments() -> None:
     """Makes `control_bench/Drivebot-v0` and its like known to Gymnasium; done when the package is imported."""
     for name in TASKS:
         gymnasium.register(
-            id=f"control_bench/{name.capitalize()}-v0",
+            id=f"control_bench/{name.title().replace('_', '')}-v0",
             entry_point="control_bench.registry:make_env",
             vector_entry_point="control_bench.registry:make_vector_env",
             kwargs={"task": name},

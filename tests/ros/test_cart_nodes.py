@@ -65,7 +65,7 @@ def test_a_cart_in_real_time(ros, tmp_path):
 def start_policy(ros, tmp_path, size: int, encoding: str, seconds: float):
     """A pixel policy in real time, and a cart whose camera sends such images for so long."""
     policy = checkpoint(
-        tmp_path / "naf.pt", "naf", **{"observation": "pixels", "hidden": [8], "filters": [4], "preprocess": "bounds"}
+        tmp_path / "naf.pt", "naf", **{"observation": "pixels", "hidden": [8], "filters": [4], "mirror": False}
     )
     ros.core()
     node = ros.node(

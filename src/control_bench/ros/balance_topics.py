@@ -61,7 +61,7 @@ class BalanceTopics(Topics):
         for body, topic in enumerate(POSES):
             if topic in wanted:
                 messages[topic] = [self._pose(one[body], at) for one, at in zip(poses, stamps, strict=True)]
-        if not wanted.isdisjoint(self._images):
+        if any(topic in wanted for topic in self._images):
             images = readings["images"][row] if "images" in readings else self._draw(poses)
             for camera, topic in enumerate(self._images):
                 if topic in wanted:

@@ -66,4 +66,4 @@ class Collector:
             return None
         self.stamp = moment
         self._pending = {later: those for later, those in self._pending.items() if later > moment}
-        return {name: list(those.values()) for name, those in messages.items()}
+        return {name: [those[at] for at in sorted(those)] for name, those in messages.items()}

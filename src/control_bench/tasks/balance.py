@@ -4,7 +4,9 @@ Source: matpalm's cartpole++ (2016). An episode begins with a push in a directio
 pole has left the field ("out of bounds") or leans too far ("fallen"), or after `longest` steps ("balanced").
 """
 
+import importlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +20,7 @@ from control_bench.tasks.base import Judgement, Task
 from control_bench.tasks.symmetry import Symmetries
 from control_bench.worlds.base import Readings
 from control_bench.worlds.boxes import read_box, tilt_of
-from control_bench.worlds.cartpole import PHYSICS_STEP, CartpoleWorld
+from control_bench.worlds.cartpole import PHYSICS_STEP, CartpoleWorld, Scene
 from control_bench.worlds.renderer import Camera, Renderer
 
 FIELD = 2.0
@@ -158,14 +160,18 @@ class Balance(Task):
         return Renderer(self.cameras, (read_box("ground"),), (read_box("cart"), read_box("pole")))
 
     def make_world(self) -> CartpoleWorld:
-        try:
-            from control_bench.worlds.carriers import ArticleCart, Cart
-        except ModuleNotFoundError as error:
-            raise BadInput(f"{self.name} needs {error.name}: pip install 'control_bench[bullet]'") from None
         s = self.settings
-        scene = ArticleCart if s.fidelity == "article" else Cart
+        scene = self.scene(f"control_bench.worlds.carriers:{'ArticleCart' if s.fidelity == 'article' else 'Cart'}")
         renderer = self.make_renderer() if s.observation == "pixels" else None
         return CartpoleWorld([scene() for _ in range(self.rows)], s.repeats, s.steps_per_repeat, s.push, renderer)
+
+    def scene(self, target: str) -> Callable[[], Scene]:
+        """A scene's class by `module:class`; they want pybullet, which is an extra."""
+        module, _, name = target.partition(":")
+        try:
+            return getattr(importlib.import_module(module), name)
+        except ModuleNotFoundError as error:
+            raise BadInput(f"{self.name} needs {error.name}: pip install 'control_bench[bullet]'") from None
 
     def start(self, rng: np.random.Generator) -> np.ndarray:
         """The angle of the push (1,), rad."""
