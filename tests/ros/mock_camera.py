@@ -24,7 +24,7 @@ def main() -> None:
     rospy.Subscriber("cart/command", WrenchStamped, heard)
     while not (images.get_num_connections() and wrenches.get_num_connections()) and not rospy.is_shutdown():
         time.sleep(0.05)
-    begun = time.monotonic()
+    begun, stopped = time.monotonic(), False
     while not rospy.is_shutdown():
         stamp = rospy.Time.now()
         if time.monotonic() - begun < seconds:
@@ -32,8 +32,9 @@ def main() -> None:
                 image = Image(height=size, width=size, encoding=encoding, step=3 * size, data=bytes(3 * size * size))
                 image.header.stamp, image.header.frame_id = stamp, "camera_0_optical"
                 images.publish(image)
-        elif time.monotonic() - begun < seconds + STEP:
+        elif not stopped:
             print(f"{time.monotonic():.3f} the camera stops", flush=True)
+            stopped = True
         wrench = WrenchStamped()
         wrench.header.stamp, wrench.header.frame_id = stamp, "field"
         wrenches.publish(wrench)

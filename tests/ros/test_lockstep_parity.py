@@ -98,7 +98,7 @@ def test_two_arms_with_noise_and_lagging_sensors_reach_the_same(ros, tmp_path):
     assert_same(in_process("osc", 5, 0, task="reach", **settings), theirs)
 
 
-def test_learning_from_pictures_of_two_cameras_is_learning_in_process(ros, tmp_path):
+def test_learning_from_pictures_of_two_cameras_is_learning_in_process(ros, tmp_path, one_thread):
     # Two readings of a moment, each with a stamp of its own, and two cameras' pictures: a learner that sees them over
     # topics draws, explores and learns as in-process.
     settings = {"task.longest": 40, "controller.learn_start": 20, "batch": 8, "hidden": [8], "filters": [4]}
