@@ -91,6 +91,12 @@ def require_positive(settings: Any, *names: str) -> None:
         require(getattr(settings, name) > 0, f"{name}: {getattr(settings, name)!r} should be above 0")
 
 
+def require_layers(settings: Any, *names: str) -> None:
+    """BadInput unless each of the named settings holds sizes of layers."""
+    for name in names:
+        require(all(units > 0 for units in getattr(settings, name)), f"{name} should be layer sizes above 0")
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file that holds a mapping; BadInput in one line if it can't be read or holds anything else."""
     try:

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from control_bench.controllers.base import Transitions
 from control_bench.errors import BadInput
 from control_bench.learning.continuous import ContinuousLearner, ContinuousSettings
+from control_bench.learning.encoders import make_encoder
 from control_bench.learning.exploration import ActionNoise, NoiseSettings
 from control_bench.learning.network_policy import in_space
+from control_bench.learning.policy import Perceptron
 
 SEEN = spaces.Box(-1.0, 1.0, (1,))
 TENTHS = st.integers(-1000, 1000)
@@ -131,7 +133,7 @@ class Steady(ContinuousLearner):
     unit_action = (0.0, 0.0)
 
     def make_networks(self):
-        return {"network": torch.nn.Linear(1, 1)}
+        return {"network": Perceptron(make_encoder(self.observation_space, self.settings), 1, (), "relu")}
 
     def best(self, observation):
         return torch.tensor(self.unit_action, dtype=torch.float32).repeat(len(observation), 1)

@@ -16,7 +16,7 @@ from control_bench.learning.continuous import ContinuousLearner, ContinuousSetti
 from control_bench.learning.encoders import make_encoder
 from control_bench.learning.networks import Trunks
 from control_bench.learning.replay import Batch
-from control_bench.settings import require, require_positive
+from control_bench.settings import require, require_layers, require_positive
 
 NEARBY = 0.5
 """The furthest that smoothing goes, in shares of half the actions' range."""
@@ -43,7 +43,7 @@ class DDPGSettings(ContinuousSettings):
         super().__post_init__()
         require_positive(self, "actor_rate", "critics", "actor_every")
         require(self.smoothing >= 0, "smoothing should be 0 or more")
-        require(all(units > 0 for units in self.hidden), "hidden should be layer sizes above 0")
+        require_layers(self, "hidden")
 
 
 class Actor(nn.Module):

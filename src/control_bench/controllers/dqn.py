@@ -18,7 +18,7 @@ from control_bench.learning.exploration import ExplorationSettings, pick
 from control_bench.learning.networks import QNetwork
 from control_bench.learning.off_policy import OffPolicyLearner, OffPolicySettings
 from control_bench.learning.replay import Batch
-from control_bench.settings import require
+from control_bench.settings import require_layers
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class DQNSettings(OffPolicySettings, ExplorationSettings):
     def __post_init__(self) -> None:
         OffPolicySettings.__post_init__(self)
         ExplorationSettings.__post_init__(self)
-        require(all(units > 0 for units in self.hidden), "hidden should be layer sizes above 0")
+        require_layers(self, "hidden")
 
 
 class DQN(OffPolicyLearner):

@@ -18,7 +18,7 @@ from control_bench.learning.continuous import ContinuousLearner, ContinuousSetti
 from control_bench.learning.encoders import make_encoder
 from control_bench.learning.networks import Trunks
 from control_bench.learning.replay import Batch
-from control_bench.settings import require, require_positive
+from control_bench.settings import require_layers, require_positive
 
 STEEPEST = 2.5
 """Of L's numbers, and the logarithms of those on its diagonal: a parabola that may grow as steep as it will drags the
@@ -41,7 +41,7 @@ class NAFSettings(ContinuousSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_positive(self, "values")
-        require(all(units > 0 for units in self.hidden), "hidden should be layer sizes above 0")
+        require_layers(self, "hidden")
 
 
 class NAFNetwork(nn.Module):

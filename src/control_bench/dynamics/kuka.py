@@ -15,6 +15,7 @@ from pybullet_utils.bullet_client import BulletClient
 
 from control_bench.dynamics.base import ArmModel
 
+KUKA_URDF = Path(pybullet_data.getDataPath()) / "kuka_iiwa" / "model.urdf"
 GRAVITY = (0.0, 0.0, -9.81)
 DIFFERENCE = 1e-6
 """rad and rad/s: half the width of the differences."""
@@ -43,8 +44,7 @@ class KukaArm(ArmModel):
         self.dt, self.rest = dt, self.start.copy()
         self._bullet = Bullet()
         self._lock = threading.RLock()  # a planner may have a thread of its own
-        urdf = Path(pybullet_data.getDataPath()) / "kuka_iiwa" / "model.urdf"
-        self._body = self._bullet.loadURDF(str(urdf), useFixedBase=True)
+        self._body = self._bullet.loadURDF(str(KUKA_URDF), useFixedBase=True)
         self._bullet.setGravity(*GRAVITY)
         self._bullet.setTimeStep(dt)
         self._joints = list(range(self.joints))

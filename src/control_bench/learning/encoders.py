@@ -55,14 +55,15 @@ class Numbers(nn.Module):
             bounds = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
             bounded = np.isfinite(bounds[0]) & np.isfinite(bounds[1]) & (bounds[1] > bounds[0])
             low, high = np.where(bounded, bounds[0], low), np.where(bounded, bounds[1], high)
-        kept = preprocess != "bounds"  # measured, so a part of the policy
-        self._set("shift", (low + high) / 2, kept)
-        self._set("scale", (high - low) / 2, kept)
+        self.measures = preprocess != "bounds"
+        self._set("shift", (low + high) / 2)
+        self._set("scale", (high - low) / 2)
         if self._whitens:
-            self._set("turn", np.eye(self.width), True)
+            self._set("turn", np.eye(self.width))
 
-    def _set(self, name: str, values: np.ndarray, kept: bool) -> None:
-        self.register_buffer(name, torch.as_tensor(values, dtype=torch.float32), persistent=kept)
+    def _set(self, name: str, values: np.ndarray) -> None:
+        """What is measured is a part of the policy."""
+        self.register_buffer(name, torch.as_tensor(values, dtype=torch.float32), persistent=self.measures)
 
     def _flat(self, observation: torch.Tensor) -> torch.Tensor:
         """The numbers (batch, width) as they come; doubles stay doubles, whose last digits are a velocity here."""
@@ -75,7 +76,7 @@ class Numbers(nn.Module):
     @torch.no_grad()
     def fit(self, observations: np.ndarray) -> None:
         """Takes its measure from observations (count, ...)."""
-        if self._preprocess == "bounds":
+        if not self.measures:
             return
         flat = self._flat(torch.as_tensor(observations, dtype=torch.float64)).numpy()
         shift, variance = flat.mean(axis=0), flat.var(axis=0)
@@ -99,6 +100,8 @@ def _signs(turn: np.ndarray) -> np.ndarray:
 
 class Pictures(nn.Module):
     """Pictures (height, width, channels), 0 to 255, through convolutions to features (batch, width)."""
+
+    measures = False
 
     def __init__(self, space: spaces.Box, filters: tuple[int, ...]) -> None:
         super().__init__()
@@ -126,5 +129,6 @@ def is_picture(space: spaces.Space) -> bool:
 
 
 def make_encoder(space: spaces.Box, settings: EncoderSettings) -> nn.Module:
-    """An encoder of a space's observations; its `width` features go on to the learner's own layers."""
+    """An encoder of a space's observations; its `width` features go on to the learner's own layers. Where it
+    `measures`, it wants to `fit` what was seen before learning begins."""
     return Pictures(space, settings.filters) if is_picture(space) else Numbers(space, settings.preprocess)

@@ -2,7 +2,7 @@
 that a resumed training needs."""
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,14 +13,7 @@ from control_bench.controllers.base import Transitions
 from control_bench.learning.descent import descend
 from control_bench.learning.encoders import EncoderSettings
 from control_bench.learning.network_policy import NetworkPolicy
-from control_bench.learning.networks import (
-    get_optimiser,
-    get_variables,
-    norms,
-    seeded,
-    set_optimiser,
-    set_variables,
-)
+from control_bench.learning.networks import get_optimiser, get_variables, seeded, set_optimiser, set_variables
 from control_bench.learning.replay import Batch, Replay
 from control_bench.settings import require, require_positive
 
@@ -79,31 +72,21 @@ class OffPolicyLearner(NetworkPolicy):
     """Of a learner of one's own: `make_networks`, `learn_from`, `action_of` and `explore`.
 
     Attributes:
-        networks: by name, all that is trained. targets: slow copies, by the name of the network they follow.
-        acting: the names of the networks that acting needs; the policy is their variables.
-        optimisers: by name.
-        steps, updates: so far.
+        targets: slow copies, by the name of the network they follow. optimisers: by name. steps: so far.
     """
 
-    acting: ClassVar[tuple[str, ...]] = ("network",)
+    acting = ("network",)
 
     def __init__(self, observation_space, action_space, settings=None, seed: int = 0) -> None:
         super().__init__(observation_space, action_space, settings, seed)
         s = self.settings
-        self.networks: dict[str, nn.Module] = seeded(self.make_networks, seed)
         followed = seeded(self.make_networks, seed)
         self.targets = {name: followed[name].requires_grad_(False) for name in self.followed()}
         self.optimisers = self.make_optimisers()
         self._followers = {name: list(target.parameters()) for name, target in self.targets.items()}
         self.replay = Replay(s.replay, s.n_step, s.discount, s.priority, s.bootstrap_terminal)
-        self.steps, self.updates = 0, 0
-        self._unfitted = list(self.networks)  # whose encoders have not taken their measure yet
+        self.steps = 0
         self._rewards = np.array([np.inf, -np.inf])  # the least and the largest seen
-        self._logged: dict[str, float] = {}
-
-    def make_networks(self) -> dict[str, nn.Module]:
-        """New networks, by name; each with an `encoder`."""
-        raise NotImplementedError
 
     def followed(self) -> tuple[str, ...]:
         """The networks that have a slow copy."""
@@ -135,7 +118,7 @@ class OffPolicyLearner(NetworkPolicy):
         """One step of gradient descent on a batch, and the targets' share of it."""
         s = self.settings
         if self._unfitted:
-            self._fit()
+            self.fit(self.replay.observations())
         beta = s.importance + (1.0 - s.importance) * min(1.0, self.steps / s.importance_steps)
         batch = self.replay.sample(s.batch, self.rng, beta)
         if s.mirror:
@@ -158,14 +141,8 @@ class OffPolicyLearner(NetworkPolicy):
             next_observation=self.symmetries.observations(batch.next_observation, which),
         )
 
-    def _fit(self) -> None:
-        """The encoders take their measure of what was seen so far."""
-        seen = self.replay.observations()
-        for name in self._unfitted:
-            for network in (self.networks[name], self.targets.get(name)):
-                if network is not None:
-                    network.encoder.fit(seen)
-        self._unfitted = []
+    def copies(self, name: str) -> list[nn.Module]:
+        return super().copies(name) + [target for follows, target in self.targets.items() if follows == name]
 
     def goal(self, batch: Batch, ahead: torch.Tensor) -> torch.Tensor:
         """What the values of a batch's steps should be (batch,), by the value of what lies ahead of each."""
@@ -184,50 +161,23 @@ class OffPolicyLearner(NetworkPolicy):
         """One step of an optimiser down a loss; see `learning.descent`."""
         descend(self.optimisers[name], loss, self.settings, self.updates, each)
 
-    def metrics(self) -> dict[str, float]:
-        metrics = {"updates": self.updates} | self._logged
-        for name, network in self.networks.items():
-            metrics |= norms(network, "" if len(self.networks) == 1 else f"{name}.")
-        return metrics
-
-    def acting_networks(self) -> dict[str, nn.Module]:
-        return {name: self.networks[name] for name in self.acting}
-
-    def get_policy(self) -> dict:
-        return {name: get_variables(self.networks[name]) for name in self.acting}
-
-    def set_policy(self, policy: dict) -> None:
-        for name in self.acting:
-            set_variables(self.networks[name], policy[name])
-            if name in self.targets:
-                set_variables(self.targets[name], policy[name])
-        self._unfitted = [name for name in self._unfitted if name not in self.acting]  # their measure came with them
-
     def get_state(self) -> dict:
-        return {
-            "policy": self.get_policy(),
-            "networks": {name: get_variables(network) for name, network in self.networks.items()},
+        return super().get_state() | {
             "targets": {name: get_variables(target) for name, target in self.targets.items()},
             "optimisers": {name: get_optimiser(optimiser) for name, optimiser in self.optimisers.items()},
             "replay": self.replay.get_state(),
             "steps": self.steps,
-            "updates": self.updates,
-            "unfitted": list(self._unfitted),
             "rewards": self._rewards.copy(),
-            "rng": self.rng.bit_generator.state,
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        for name, network in self.networks.items():
-            set_variables(network, state["networks"][name])
+        super().set_state(state)
         for name, target in self.targets.items():
             set_variables(target, state["targets"][name])
         for name, optimiser in self.optimisers.items():
             set_optimiser(optimiser, state["optimisers"][name])
         self.replay.set_state(state["replay"])
-        self.steps, self.updates, self._unfitted = state["steps"], state["updates"], list(state["unfitted"])
-        self._rewards = np.array(state["rewards"])
-        self.rng.bit_generator.state = state["rng"]
+        self.steps, self._rewards = state["steps"], np.array(state["rewards"])
 
 
 @torch.no_grad()

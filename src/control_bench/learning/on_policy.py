@@ -15,17 +15,10 @@ from control_bench.learning.continuous import ContinuousLearner
 from control_bench.learning.descent import descend
 from control_bench.learning.encoders import EncoderSettings, make_encoder
 from control_bench.learning.network_policy import NetworkPolicy, in_space
-from control_bench.learning.networks import (
-    get_optimiser,
-    get_variables,
-    norms,
-    seeded,
-    set_optimiser,
-    set_variables,
-)
+from control_bench.learning.networks import get_optimiser, set_optimiser
 from control_bench.learning.policy import Perceptron, Policy, draw
 from control_bench.learning.rollout import Rollout, Steps, advantages
-from control_bench.settings import require, require_positive
+from control_bench.settings import require, require_layers, require_positive
 
 
 @dataclass(frozen=True)
@@ -48,7 +41,7 @@ class OnPolicySettings(EncoderSettings):
         require_positive(self, "learning_rate", "deviation")
         require(self.clip_gradient >= 0, "clip_gradient should be 0 (none) or more")
         require(0 <= self.discount <= 1, "discount should be 0 to 1")
-        require(all(units > 0 for units in self.hidden), "hidden should be layer sizes above 0")
+        require_layers(self, "hidden")
 
 
 class OnPolicyLearner(NetworkPolicy):
@@ -56,22 +49,18 @@ class OnPolicyLearner(NetworkPolicy):
     `learn_from`.
 
     Attributes:
-        networks: by name, all that is trained. trained: the names of those that the optimiser trains.
-        rollout: the steps since the last update. updates: so far.
+        trained: the names of the networks that the optimiser trains. rollout: the steps since the last update.
     """
 
+    acting = ("policy",)
     trained: ClassVar[tuple[str, ...]] = ("policy",)
 
     def __init__(self, observation_space, action_space, settings=None, seed: int = 0) -> None:
         super().__init__(observation_space, action_space, settings, seed)
-        self.networks: dict[str, nn.Module] = seeded(self.make_networks, seed)
         parameters = [p for name in self.trained for p in self.networks[name].parameters()]
         self.optimiser = torch.optim.Adam(parameters, lr=self.settings.learning_rate, fused=True)
         self.rollout = Rollout()
-        self.updates = 0
         self._drawn: tuple[np.ndarray, np.ndarray] | None = None  # for the step to come, and its log-probability
-        self._unfitted = list(self.networks)
-        self._logged: dict[str, float] = {}
 
     @classmethod
     def refuses(cls, observation_space, action_space):
@@ -80,7 +69,7 @@ class OnPolicyLearner(NetworkPolicy):
         return refuse_unless(observation_space, action_space, spaces.Box, spaces.Discrete)
 
     def make_networks(self) -> dict[str, nn.Module]:
-        """New networks, by name; each with an `encoder`, and one of them the `policy`."""
+        """One of them is the `policy`."""
         s, encoder = self.settings, make_encoder(self.observation_space, self.settings)
         return {"policy": Policy(encoder, self.action_space, s.hidden, s.activation, s.deviation)}
 
@@ -91,9 +80,6 @@ class OnPolicyLearner(NetworkPolicy):
     def learn_from(self, steps: Steps) -> dict[str, float]:
         """One update of every network; what is to be logged."""
         raise NotImplementedError
-
-    def acting_networks(self):
-        return {"policy": self.networks["policy"]}
 
     def action_of(self, observation: torch.Tensor) -> torch.Tensor:
         return self._in_space(self.networks["policy"].mode(observation))
@@ -115,9 +101,8 @@ class OnPolicyLearner(NetworkPolicy):
         self.rollout.add(transitions, *self._drawn)
         if self.full():
             steps = self.rollout.take()
-            for name in self._unfitted:
-                self.networks[name].encoder.fit(steps.observation[steps.valid])
-            self._unfitted = []
+            if self._unfitted:
+                self.fit(steps.observation[steps.valid])
             self._logged = self.learn_from(steps)
             self.updates += 1
 
@@ -125,39 +110,18 @@ class OnPolicyLearner(NetworkPolicy):
         """One step of the optimiser down a loss; see `learning.descent`."""
         descend(self.optimiser, loss, self.settings, self.updates)
 
-    def metrics(self) -> dict[str, float]:
-        metrics = {"updates": self.updates} | self._logged
-        for name, network in self.networks.items():
-            metrics |= norms(network, "" if len(self.networks) == 1 else f"{name}.")
-        return metrics
-
-    def get_policy(self) -> dict:
-        return {"policy": get_variables(self.networks["policy"])}
-
-    def set_policy(self, policy: dict) -> None:
-        set_variables(self.networks["policy"], policy["policy"])
-        self._unfitted = [name for name in self._unfitted if name != "policy"]  # its measure came with it
-
     def get_state(self) -> dict:
-        return {
-            "policy": self.get_policy(),
-            "networks": {name: get_variables(network) for name, network in self.networks.items()},
+        return super().get_state() | {
             "optimiser": get_optimiser(self.optimiser),
             "rollout": self.rollout.get_state(),
             "drawn": self._drawn,
-            "updates": self.updates,
-            "unfitted": self._unfitted,
-            "rng": self.rng.bit_generator.state,
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        for name, network in self.networks.items():
-            set_variables(network, state["networks"][name])
+        super().set_state(state)
         set_optimiser(self.optimiser, state["optimiser"])
         self.rollout.set_state(state["rollout"])
         self._drawn = None if state["drawn"] is None else tuple(state["drawn"])
-        self.updates, self._unfitted = state["updates"], list(state["unfitted"])
-        self.rng.bit_generator.state = state["rng"]
 
 
 @dataclass(frozen=True)

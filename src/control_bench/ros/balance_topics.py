@@ -118,14 +118,13 @@ class BalanceTopics(Topics):
 
     def transforms(self, readings: Readings, row: int, stamp: rospy.Time) -> list[TransformStamped]:
         """Where the field, the floor, the cart, the pole and the cameras are."""
-        number = int(self.name.removeprefix("robot") or 0) if self.name.startswith("robot") else 0
         cart, pole = readings["poses"][row, -1]
         cameras = [
             transform3(self.frame, self._optical(i), (*camera.eye, *quaternion_of(camera.axes().T)), stamp)
             for i, camera in enumerate(self.task.cameras)
         ]
         return [
-            transform3("world", self.frame, (number * SPACING, 0.0, 0.0, *UNTURNED), stamp),
+            transform3("world", self.frame, (self.number * SPACING, 0.0, 0.0, *UNTURNED), stamp),
             transform3(self.frame, f"{self.name}/ground", (0.0, 0.0, 0.0, *UNTURNED), stamp),
             transform3(self.frame, self._cart, cart, stamp),
             transform3(self.frame, f"{self.name}/pole", pole, stamp),

@@ -16,11 +16,8 @@ def yaw_quaternion(yaw: float) -> Quaternion:
 
 def transform(parent: str, child: str, pose: Pose, stamp: rospy.Time) -> TransformStamped:
     """A pose in the plane as a transform."""
-    message = TransformStamped()
-    message.header.stamp, message.header.frame_id, message.child_frame_id = stamp, parent, child
-    message.transform.translation.x, message.transform.translation.y = pose.x, pose.y
-    message.transform.rotation = yaw_quaternion(pose.theta)
-    return message
+    turned = yaw_quaternion(pose.theta)
+    return transform3(parent, child, (pose.x, pose.y, 0.0, turned.x, turned.y, turned.z, turned.w), stamp)
 
 
 def transform3(parent: str, child: str, pose, stamp: rospy.Time) -> TransformStamped:

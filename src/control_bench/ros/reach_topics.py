@@ -44,8 +44,7 @@ class ReachTopics(Topics):
         super().__init__(task, name)
         self.model, self.frame = task.model, f"{name}/base"
         self.stop = np.zeros(self.model.joints)
-        number = int(name.removeprefix("robot") or 0) if name.startswith("robot") else 0
-        self._base = Pose(number * float(np.linalg.norm(self.model.centre)) * SPACING, 0.0, 0.0)
+        self._base = Pose(self.number * float(np.linalg.norm(self.model.centre)) * SPACING, 0.0, 0.0)
 
     def topics(self, readings: tuple[str, ...]) -> list[str]:
         carried = JOINTS | {TARGET: ("target",)}

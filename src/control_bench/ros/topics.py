@@ -49,6 +49,8 @@ class Topics:
 
     def __init__(self, task: Task, name: str) -> None:
         self.task, self.name = task, name
+        # Where several robots are, each has a place of its own by its number.
+        self.number = int(name.removeprefix("robot") or 0) if name.startswith("robot") else 0
 
     def topics(self, readings: tuple[str, ...]) -> list[str]:
         """The topics that carry some readings."""

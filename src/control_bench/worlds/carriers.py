@@ -1,6 +1,7 @@
 """What carries the pole: a cart that is pushed, and the scene of cartpole++ with its faults or without."""
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 import pybullet
@@ -13,19 +14,14 @@ POLE_AT = (0.0, 0.0, 0.35)
 """m"""
 
 
-class Cart:
-    """The cart on the floor, in a pybullet of its own."""
-
-    height = 0.075
-    """m, of the cart's middle at the beginning."""
+class BulletScene:
+    """A scene (`worlds/cartpole.py`) in a pybullet of its own, which goes back to rest by a saved state."""
 
     def __init__(self) -> None:
         self._bullet = bullet = Bullet()
         bullet.setGravity(*GRAVITY)
         bullet.setTimeStep(PHYSICS_STEP)
         bullet.setPhysicsEngineParameter(deterministicOverlappingPairs=1)
-        self._floor = self._load("ground")
-        self._cart, self._pole = self._load("cart", (0.0, 0.0, self.height)), self._load("pole", POLE_AT)
         self._rest: int | None = None
         # Looked up once: BulletClient looks for a function's name again at every call, which is a tenth of a step.
         self._advance, self._push, self._where = (
@@ -37,16 +33,32 @@ class Cart:
             )
         )
 
-    def _load(self, name: str, position: tuple[float, ...] = (0.0, 0.0, 0.0)) -> int:
+    def _load(self, name: str, position: Sequence[float] = (0.0, 0.0, 0.0)) -> int:
         return self._bullet.loadURDF(str(urdf(name)), position, flags=pybullet.URDF_USE_INERTIA_FROM_FILE)
+
+    def _idle(self) -> None:
+        """A step of physics in which nothing is asked for."""
+        self._advance()
 
     def settle(self, steps: int) -> None:
         for _ in range(steps):
-            self._bullet.stepSimulation()
+            self._idle()
         self._rest = self._bullet.saveState()
 
     def restore(self) -> None:
         self._bullet.restoreState(self._rest)
+
+
+class Cart(BulletScene):
+    """The cart on the floor."""
+
+    height = 0.075
+    """m, of the cart's middle at the beginning."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._floor = self._load("ground")
+        self._cart, self._pole = self._load("cart", (0.0, 0.0, self.height)), self._load("pole", POLE_AT)
 
     def apply(self, force: np.ndarray, steps: int) -> None:
         """At the cart's centre, wherever it has got to."""

@@ -73,7 +73,9 @@ class CartpoleWorld:
             if self._push:
                 scene.apply(self._push * np.array([np.cos(angle), np.sin(angle)]), PUSHING)
             self._poses[row] = scene.poses()  # all repeats hold the same
-            self._draw(row, range(self._repeats))
+            if self._images is not None:
+                self.renderer.draw(self._poses[row, 0], self._images[row, 0])
+                self._images[row, 1:] = self._images[row, 0]
             self._starts[row], self._force[row], self._commands[row] = angle, 0.0, array("d")
 
     def step(self, command: np.ndarray, active: np.ndarray | None = None) -> None:
@@ -88,14 +90,10 @@ class CartpoleWorld:
         for repeat in range(self._repeats):
             self._scenes[row].apply(force, self._steps)
             self._poses[row, repeat] = self._scenes[row].poses()
-        self._draw(row, range(self._repeats))
+            if self._images is not None:
+                self.renderer.draw(self._poses[row, repeat], self._images[row, repeat])
         self._force[row] = force
         self._commands[row].extend(force)
-
-    def _draw(self, row: int, repeats) -> None:
-        if self._images is not None:
-            for repeat in repeats:
-                self.renderer.draw(self._poses[row, repeat], self._images[row, repeat])
 
     def read(self) -> Readings:
         """`poses` (rows, repeats, 2, 7): of cart and pole, x y z, m, and the quaternion x y z w; `force` (rows, 2), N,

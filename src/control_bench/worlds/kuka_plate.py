@@ -1,16 +1,13 @@
 """pybullet's KUKA arm that carries a plate, and the pole on it: what a cart does on the floor, done by an arm."""
 
-import functools
 import re
 import tempfile
-from pathlib import Path
 
 import numpy as np
 import pybullet
-import pybullet_data
 
-from control_bench.dynamics.kuka import GRAVITY, Bullet
-from control_bench.worlds.boxes import urdf
+from control_bench.dynamics.kuka import KUKA_URDF
+from control_bench.worlds.carriers import BulletScene
 from control_bench.worlds.cartpole import PHYSICS_STEP
 
 REST = np.array([0.0, 0.2, 0.0, -1.6, 0.0, -1.8, 0.0])
@@ -39,15 +36,13 @@ PLATE = """
 </robot>"""
 
 
-class KukaPlate:
-    """A Scene (`worlds/cartpole.py`): the plate is moved along x and y by the arm's joints, at speeds that a push
-    changes; poses are told from where the plate is at rest."""
+class KukaPlate(BulletScene):
+    """The plate is moved along x and y by the arm's joints, at speeds that a push changes; poses are told from where
+    the plate is at rest."""
 
     def __init__(self) -> None:
-        self._bullet = bullet = Bullet()
-        bullet.setGravity(*GRAVITY)
-        bullet.setTimeStep(PHYSICS_STEP)
-        bullet.setPhysicsEngineParameter(deterministicOverlappingPairs=1)
+        super().__init__()
+        bullet = self._bullet
         self._arm = self._load_arm()
         self._plate = HAND + 1
         for joint, angle in zip(JOINTS, REST, strict=True):
@@ -55,34 +50,26 @@ class KukaPlate:
         bullet.changeDynamics(self._arm, self._plate, lateralFriction=FRICTION)
         self._origin, self._level = (np.array(one) for one in bullet.getLinkState(self._arm, self._plate)[:2])
         above = self._origin + [0.0, 0.0, 0.01 + 0.25]
-        self._pole = bullet.loadURDF(str(urdf("pole")), above.tolist(), flags=pybullet.URDF_USE_INERTIA_FROM_FILE)
-        self._velocity, self._rest = np.zeros(2), None
-        self._advance = functools.partial(pybullet.stepSimulation, physicsClientId=bullet._client)
+        self._pole, self._velocity = self._load("pole", above.tolist()), np.zeros(2)
 
     def _load_arm(self) -> int:
         """The arm with the plate screwed to its hand: pybullet's own URDF and a link more."""
-        source = Path(pybullet_data.getDataPath()) / "kuka_iiwa" / "model.urdf"
-        text = re.sub(r'filename="meshes', f'filename="{source.parent}/meshes', source.read_text())
+        text = re.sub(r'filename="meshes', f'filename="{KUKA_URDF.parent}/meshes', KUKA_URDF.read_text())
         with tempfile.NamedTemporaryFile("w", suffix=".urdf") as file:
             file.write(text.replace("</robot>", PLATE))
             file.flush()
             return self._bullet.loadURDF(file.name, useFixedBase=True)
 
-    def settle(self, steps: int) -> None:
-        for _ in range(steps):
-            self._step()
-        self._rest = self._bullet.saveState()
-
     def restore(self) -> None:
-        self._bullet.restoreState(self._rest)
+        super().restore()
         self._velocity = np.zeros(2)
 
     def apply(self, force: np.ndarray, steps: int) -> None:
         for _ in range(steps):
             self._velocity = np.clip(self._velocity + PHYSICS_STEP / CARRIED * force, -FASTEST, FASTEST)
-            self._step()
+            self._idle()
 
-    def _step(self) -> None:
+    def _idle(self) -> None:
         """Turns the joints so that the plate goes as it should, stays level and at its height."""
         states = self._bullet.getJointStates(self._arm, JOINTS)
         angles, still = [state[0] for state in states], [0.0] * len(JOINTS)
@@ -101,7 +88,7 @@ class KukaPlate:
 
     def poses(self) -> np.ndarray:
         plate = self._bullet.getLinkState(self._arm, self._plate)[:2]
-        pole = self._bullet.getBasePositionAndOrientation(self._pole)
+        pole = self._where(self._pole)
         poses = np.array([(*position, *orientation) for position, orientation in (plate, pole)])
         poses[:, :3] += AT_REST - self._origin
         return poses

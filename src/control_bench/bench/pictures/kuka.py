@@ -1,7 +1,5 @@
 """reach with the KUKA: its meshes as pybullet draws them, its hand's path and the targets in space."""
 
-from pathlib import Path
-
 import numpy as np
 from PIL import Image
 
@@ -27,21 +25,16 @@ class KukaPicture(ReachPicture):
 
     def __init__(self, task, episode) -> None:
         super().__init__(task, episode)
-        import pybullet
-        import pybullet_data
-
-        from control_bench.dynamics.kuka import Bullet
+        from control_bench.dynamics.kuka import KUKA_URDF, Bullet  # they want pybullet, which is an extra
 
         self._bullet = Bullet()
-        self._body = self._bullet.loadURDF(
-            str(Path(pybullet_data.getDataPath(), "kuka_iiwa", "model.urdf")), useFixedBase=True
-        )
+        self._body = self._bullet.loadURDF(str(KUKA_URDF), useFixedBase=True)
         view = self._bullet.computeViewMatrix(EYE, MIDDLE, (0.0, 0.0, 1.0))
         lens = self._bullet.computeProjectionMatrixFOV(VIEW, 1.0, 0.1, 10.0)
         self._camera = {
             "width": FINE * SIZE, "height": FINE * SIZE, "viewMatrix": view, "projectionMatrix": lens, "shadow": 0,
             "lightDirection": LIGHT.tolist(), "lightAmbientCoeff": 0.6, "lightDiffuseCoeff": 0.5,
-            "lightSpecularCoeff": 0.1, "renderer": pybullet.ER_TINY_RENDERER,
+            "lightSpecularCoeff": 0.1, "renderer": self._bullet.ER_TINY_RENDERER,
         }  # fmt: skip
         self.perspective = Perspective(Camera(EYE, MIDDLE, VIEW))
         self._studio = studio(FINE)
