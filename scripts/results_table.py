@@ -28,8 +28,13 @@ def write_rows(task: str, rows: list[dict]) -> None:
 def keep(task: str, rows: list[dict], lines: list[str]) -> None:
     """Keeps the raw figures, and writes the lines into the README, between the task's marks."""
     write_rows(task, rows)
-    readme, table = ROOT / "README.md", "\n".join(lines)
-    before, rest = readme.read_text().split(f"<!-- results: {task} -->")
+    write_table(ROOT / "README.md", task, lines)
+
+
+def write_table(page: Path, name: str, lines: list[str]) -> None:
+    """Writes lines into a page, between the marks of that name."""
+    table, mark = "\n".join(lines), f"<!-- results: {name} -->"
+    before, rest = page.read_text().split(mark)
     after = rest.split("<!-- /results -->", 1)[1]
-    readme.write_text(f"{before}<!-- results: {task} -->\n{table}\n<!-- /results -->{after}")
+    page.write_text(f"{before}{mark}\n{table}\n<!-- /results -->{after}")
     print(table)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from playing import Beam, drawn, feed, numeric_gradient, play, record, score, train
 
 from control_bench.controllers.base import Transitions
 from control_bench.controllers.ddpg import DDPG, NEARBY, DDPGSettings
@@ -21,32 +22,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def ddpg(seed=0, observations=BOUNDS, actions=ACTIONS, **settings):
     return DDPG(observations, actions, DDPGSettings(**TINY | settings), seed=seed)
-
-
-def drawn(rng, space, rows):
-    return rng.uniform(space.low, space.high, (rows, *space.shape)).astype(space.dtype)
-
-
-def feed(learner, steps, rows=1, seed=7, ends=0.1):
-    """Random steps, each beginning where the last one led."""
-    rng = np.random.default_rng(seed)
-    here = drawn(rng, learner.observation_space, rows)
-    for _ in range(steps):
-        there, action = drawn(rng, learner.observation_space, rows), drawn(rng, learner.action_space, rows)
-        reward, ended, cut = rng.normal(0.0, 2.0, rows), rng.random(rows) < ends, rng.random(rows) < ends
-        learner.learn(Transitions(here, action, reward, there, ended, cut, np.ones(rows, dtype=bool)))
-        here = there
-
-
-def play(learner, steps, rows=2, seed=7):
-    """Random steps whose actions are the learner's own."""
-    rng = np.random.default_rng(seed)
-    here = drawn(rng, learner.observation_space, rows)
-    for _ in range(steps):
-        there, ended = drawn(rng, learner.observation_space, rows), rng.random(rows) < 0.1
-        action, none = learner.explore(here), np.zeros(rows, bool)
-        learner.learn(Transitions(here, action, action.sum(axis=1), there, ended, none, ~none))
-        here = there
 
 
 def bold(learner, size=0.7):
@@ -69,14 +44,6 @@ def flat(variables):
 def weights(learner, name=None):
     every = variables_of(learner.networks)
     return flat(every[name]) if name else np.concatenate([flat(one) for one in every.values()])
-
-
-def record(learner):
-    """The batches that the learner will draw and the errors that it tells of them, as a list that fills."""
-    told, sample = [], learner.replay.sample
-    learner.replay.sample = lambda *args: told.append([sample(*args), None]) or told[-1][0]
-    learner.replay.set_errors = lambda index, errors: told[-1].__setitem__(1, errors)
-    return told
 
 
 # Both networks in numpy, in double precision.
@@ -129,19 +96,6 @@ def critic_loss(critic, goal, batch, s):
 
 def actor_loss(actor, critic, batch, s):
     return -q_values(critic, batch.observation, best(actor, batch.observation, s), s)[0].mean()
-
-
-def numeric_gradient(loss, variables, *rest):
-    gradient = {name: np.zeros(value.shape) for name, value in variables.items()}
-    for name, value in variables.items():
-        for place in np.ndindex(value.shape):
-            sides = []
-            for step in (1e-5, -1e-5):
-                moved = value.astype(np.float64)
-                moved[place] += step
-                sides.append(loss(variables | {name: moved}, *rest))
-            gradient[name][place] = (sides[0] - sides[1]) / 2e-5
-    return gradient
 
 
 SEEN = drawn(np.random.default_rng(1), BOUNDS, 6)
@@ -443,34 +397,6 @@ def test_learning_on_from_a_policy_keeps_the_actors_measure_and_gives_the_critic
 # That it learns.
 
 
-class Beam:
-    """Rows of a point on -1..1, moved by up to 0.2 either way; it earns -|x|, and ends after 12 steps."""
-
-    def __init__(self, rows, seed):
-        self.rng, self.rows = np.random.default_rng(seed), rows
-        self.x, self.steps, self.ended = self.rng.uniform(-1, 1, (rows, 1)).astype(np.float32), 0, False
-
-    def step(self, action):
-        """The transitions of one step, in the order of a vector environment in NEXT_STEP mode."""
-        here, valid = self.x, not self.ended
-        if valid:
-            self.x = np.clip(here + 0.2 * action, -1, 1).astype(np.float32)
-            self.steps += 1
-        else:
-            self.x, self.steps = self.rng.uniform(-1, 1, (self.rows, 1)).astype(np.float32), 0
-        self.ended = valid and self.steps == 12
-        reward = -np.abs(self.x[:, 0]).astype(np.float64) if valid else np.zeros(self.rows)
-        flags = (np.full(self.rows, flag) for flag in (False, self.ended, valid))
-        return Transitions(here, action, reward, self.x, *flags)
-
-
-def score(learner):
-    env, total = Beam(40, 123), 0.0
-    while not env.ended:
-        total += env.step(learner.greedy(env.x)).reward.mean()
-    return total
-
-
 @pytest.mark.parametrize("settings", [{}, {"smoothing": 0.1, "actor_every": 2}], ids=str)
 def test_learns_to_hold_a_point_in_the_middle(settings):
     settings = DDPGSettings(
@@ -478,10 +404,9 @@ def test_learns_to_hold_a_point_in_the_middle(settings):
         target_rate=0.05, replay=4000, noise_start=0.5, noise_end=0.5, **settings,
     )  # fmt: skip
     learner = DDPG(spaces.Box(-1, 1, (1,)), spaces.Box(-1, 1, (1,)), settings, seed=0)
-    untrained, env = score(learner), Beam(8, 1)
-    for _ in range(200):
-        learner.learn(env.step(learner.explore(env.x)))
-    assert score(learner) > untrained + 2.0 and score(learner) > -2.0  # driving straight to 0 earns about -1.1
+    untrained = score(learner)
+    train(learner, Beam(8, 1, "continuous"), 200)
+    assert score(learner) > untrained + 2.0 and score(learner) > -2.0
 
 
 def test_works_on_pictures():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from playing import Beam, feed, numeric_gradient, record, score, train
 
 from control_bench.controllers.base import Transitions
 from control_bench.controllers.dqn import DQN, DQNSettings
@@ -21,38 +22,11 @@ def dqn(seed=0, **settings):
     return DQN(BOUNDS, spaces.Discrete(3), DQNSettings(**TINY | settings), seed=seed)
 
 
-def feed(learner, steps, rows=1, seed=7, ends=0.1):
-    """Random steps, each beginning where the last one led; `learn_start` is out of reach, so nothing is trained yet."""
-    rng = np.random.default_rng(seed)
-    here = rng.uniform([-2, 0], [2, 8], (rows, 2)).astype(np.float32)
-    for _ in range(steps):
-        there = rng.uniform([-2, 0], [2, 8], (rows, 2)).astype(np.float32)
-        learner.learn(
-            Transitions(
-                here,
-                rng.integers(0, 3, rows),
-                rng.normal(0.0, 2.0, rows),
-                there,
-                rng.random(rows) < ends,
-                rng.random(rows) < ends,
-                np.ones(rows, dtype=bool),
-            )  # fmt: skip
-        )
-        here = there
-
-
 def with_another_target(learner):
     """Gives the target network other weights than the trained one's, so that mixing the two up shows."""
     other = seeded(lambda: type(learner)(BOUNDS, spaces.Discrete(3), learner.settings, seed=99), 0)
     set_variables(learner.targets["network"], get_variables(other.networks["network"]))
     return learner
-
-
-def record(learner):
-    """The batches that the learner will draw, as a list that fills."""
-    batches, sample = [], learner.replay.sample
-    learner.replay.sample = lambda *args: batches.append(sample(*args)) or batches[-1]
-    return batches
 
 
 def forward(variables, observation):
@@ -76,19 +50,6 @@ def loss(variables, frozen, target_variables, batch, settings):
     error = error - (batch.reward + batch.ahead * ahead[each, best])
     huber = np.where(np.abs(error) < 1.0, 0.5 * error**2, np.abs(error) - 0.5)
     return (batch.weight * (huber if settings.loss == "huber" else error**2)).mean()
-
-
-def numeric_gradient(variables, *rest):
-    gradient = {name: np.zeros(value.shape) for name, value in variables.items()}
-    for name, value in variables.items():
-        for place in np.ndindex(value.shape):
-            sides = []
-            for step in (1e-5, -1e-5):
-                moved = value.astype(np.float64)
-                moved[place] += step
-                sides.append(loss(variables | {name: moved}, *rest))
-            gradient[name][place] = (sides[0] - sides[1]) / 2e-5
-    return gradient
 
 
 @pytest.mark.parametrize("double", [True, False])
@@ -131,10 +92,10 @@ def test_the_gradient_and_the_step_equal_finite_differences(settings):
     feed(learner, 30)
     if settings.get("priority"):  # priorities that differ, so that the weights do
         learner.replay.set_errors(np.arange(20), np.linspace(0.1, 3.0, 20))
-    batches = record(learner)
+    told = record(learner)
     before, target = get_variables(learner.networks["network"]), get_variables(learner.targets["network"])
     learner.update()
-    expected = numeric_gradient(before, before, target, batches[0], learner.settings)
+    expected = numeric_gradient(loss, before, before, target, told[0][0], learner.settings)
     after = get_variables(learner.networks["network"])
     for name, parameter in learner.networks["network"].named_parameters():
         np.testing.assert_allclose(parameter.grad.numpy(), expected[name], rtol=1e-3, atol=1e-5)
@@ -144,9 +105,9 @@ def test_the_gradient_and_the_step_equal_finite_differences(settings):
 def test_double_picks_by_the_trained_network_and_plain_by_the_target():
     learner = with_another_target(dqn(learn_start=10**6))
     feed(learner, 30)
-    batches = record(learner)
+    told = record(learner)
     learner.update()
-    ahead = batches[0].next_observation
+    ahead = told[0][0].next_observation
     networks = learner.targets["network"], learner.networks["network"]
     theirs, ours = (forward(get_variables(one), ahead).argmax(axis=1) for one in networks)
     assert (theirs != ours).any()  # or the tests above could not tell one from the other
@@ -296,44 +257,15 @@ def test_a_replay_smaller_than_an_episode_goes_on_past_its_end():
     assert learner.updates > 0
 
 
-class Beam:
-    """Rows of a point on -1..1, moved left, not at all or right by 0.2; it earns -|x|, and ends after 12 steps."""
-
-    def __init__(self, rows, seed):
-        self.rng, self.rows = np.random.default_rng(seed), rows
-        self.x, self.steps, self.ended = self.rng.uniform(-1, 1, (rows, 1)).astype(np.float32), 0, False
-
-    def step(self, action):
-        """The transitions of one step, in the order of a vector environment in NEXT_STEP mode."""
-        here, valid = self.x, not self.ended
-        if valid:
-            self.x = np.clip(here + 0.2 * (action[:, None] - 1), -1, 1).astype(np.float32)
-            self.steps += 1
-        else:
-            self.x, self.steps = self.rng.uniform(-1, 1, (self.rows, 1)).astype(np.float32), 0
-        self.ended = valid and self.steps == 12
-        reward = -np.abs(self.x[:, 0]).astype(np.float64) if valid else np.zeros(self.rows)
-        flags = (np.full(self.rows, flag) for flag in (False, self.ended, valid))
-        return Transitions(here, action, reward, self.x, *flags)
-
-
-def score(learner):
-    env, total = Beam(40, 123), 0.0
-    while not env.ended:
-        total += env.step(learner.greedy(env.x)).reward.mean()
-    return total
-
-
 def test_learns_to_hold_a_point_in_the_middle():
     settings = DQNSettings(
         hidden=(24,), learning_rate=0.005, discount=0.9, batch=64, learn_start=100, update_every=8, target_every=40,
         explore_steps=1000, replay=4000,
     )  # fmt: skip
     learner = DQN(spaces.Box(-1, 1, (1,)), spaces.Discrete(3), settings, seed=0)
-    untrained, env = score(learner), Beam(8, 1)
-    for _ in range(300):
-        learner.learn(env.step(learner.explore(env.x)))
-    assert score(learner) > untrained + 2.0 and score(learner) > -3.0  # driving straight to 0 earns about -1.3
+    untrained = score(learner)
+    train(learner, Beam(8, 1), 300)
+    assert score(learner) > untrained + 2.0 and score(learner) > -3.0
 
 
 @pytest.mark.parametrize(

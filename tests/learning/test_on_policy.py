@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from playing import Beam, score, train
 
 from control_bench.controllers.base import Transitions
 from control_bench.controllers.natural_pg import NaturalPG
@@ -30,35 +31,9 @@ BOTH = pytest.mark.parametrize("actions", ACTIONS)
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-class Beam:
-    """Rows of a point on -1..1, moved by up to 0.2 to the left or right; it earns -|x|, and ends after 12 steps, or
-    the row's own share of them."""
-
-    def __init__(self, rows, seed, actions="discrete", longest=12):
-        self.rng, self.middle = np.random.default_rng(seed), 1 if actions == "discrete" else 0
-        self.x, self.steps = self.rng.uniform(-1, 1, (rows, 1)).astype(np.float32), np.zeros(rows, dtype=int)
-        self.longest, self.ended = np.broadcast_to(longest, rows), np.zeros(rows, dtype=bool)
-
-    def step(self, action):
-        """The transitions of one step, in the order of a vector environment in NEXT_STEP mode."""
-        here, valid = self.x, ~self.ended
-        moved = np.clip(here + 0.2 * (action.reshape(-1, 1) - self.middle), -1, 1)
-        self.x = np.where(valid[:, None], moved, self.rng.uniform(-1, 1, here.shape)).astype(np.float32)
-        self.steps = np.where(valid, self.steps + 1, 0)
-        self.ended = self.steps == self.longest
-        reward = np.where(valid, -np.abs(self.x[:, 0]), 0.0).astype(np.float64)
-        return Transitions(here, action, reward, self.x, np.zeros(len(valid), dtype=bool), self.ended, valid)
-
-
 def make(learner_class, actions="discrete", seed=0, **settings):
     settings = learner_class.Settings(**SMALL[learner_class] | settings)
     return learner_class(LINE, ACTIONS[actions], settings, seed=seed)
-
-
-def train(learner, env, steps):
-    for _ in range(steps):
-        learner.learn(env.step(learner.explore(env.x)))
-    return learner
 
 
 def weights(learner):
@@ -340,16 +315,10 @@ FAST = {
 @LEARNERS
 @BOTH
 def test_learns_to_hold_a_point_in_the_middle(learner_class, actions):
-    def score(learner):
-        env, total = Beam(40, 123, actions), 0.0
-        while not env.ended.any():
-            total += env.step(learner.greedy(env.x)).reward.mean()
-        return total
-
     learner = make(learner_class, actions, **FAST[learner_class])
     untrained = score(learner)
     train(learner, Beam(16, 1, actions), 300)
-    assert score(learner) > untrained + 2.0 and score(learner) > -3.0  # driving straight to 0 earns about -1
+    assert score(learner) > untrained + 2.0 and score(learner) > -3.0
 
 
 @LEARNERS

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from test_training import curves, differences
+from curve_files import curves
+from test_training import differences
 
 from control_bench.dynamics.planar_arm import PlanarArm
 from control_bench.errors import BadInput

@@ -1,12 +1,11 @@
 """Training: a stop and a resume give what one go gives, array by array, and the curves tell all of it once."""
 
-import struct
 import time
 from collections import defaultdict
 
 import numpy as np
 import pytest
-from tensorboardX.proto.event_pb2 import Event
+from curve_files import curves
 
 from control_bench.controllers.dqn import DQN, DQNSettings
 from control_bench.controllers.q_table import QTable, QTableSettings
@@ -64,20 +63,6 @@ def differences(one, other, at=""):
     else:
         alike = type(one) is type(other) and one == other
     return [] if alike else [at]
-
-
-def curves(out):
-    """Every point of every events file, by curve, in the order of writing."""
-    points = defaultdict(list)
-    for path in sorted((out / "curves").iterdir()):
-        content, place = path.read_bytes(), 0
-        while place < len(content):
-            (length,) = struct.unpack_from("<Q", content, place)
-            event = Event.FromString(content[place + 12 : place + 12 + length])
-            place += length + 16
-            for value in event.summary.value:
-                points[value.tag].append((event.step, value.simple_value))
-    return points
 
 
 def close(one):
