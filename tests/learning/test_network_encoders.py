@@ -223,6 +223,12 @@ def test_bytes_become_minus_1_to_1():
     np.testing.assert_allclose(encoded(encoder, np.array([[[[0, 255, 51]]]], np.uint8)), [[-1.0, 1.0, -0.6]], atol=1e-6)
 
 
+def test_of_earlier_moments_what_has_changed_since_is_shown():
+    encoder = Pictures(spaces.Box(0, 255, (1, 1, 6), np.uint8), (), moments=3)
+    shown = encoded(encoder, np.array([[[[0, 255, 51, 204, 255, 153]]]], np.uint8))
+    np.testing.assert_allclose(shown, [[2.0, -0.8, 1.6, -0.4, 1.0, 0.2]], atol=1e-6)
+
+
 def test_a_filter_sees_its_channel_and_its_place():
     encoder = Pictures(spaces.Box(0, 255, (12, 8, 2), np.uint8), (1,))
     weight, bias = encoder.parameters()
@@ -245,6 +251,12 @@ def test_bytes_with_a_height_a_width_and_channels_are_pictures():
 
 
 # What it refuses.
+
+
+@pytest.mark.parametrize(("moments", "mend"), [(2, "3 channels are not those of 2 moments"), (0, "above 0")])
+def test_moments_that_the_channels_do_not_hold_are_refused(moments, mend):
+    with pytest.raises(BadInput, match=f"moments: .*{mend}"):
+        make_encoder(spaces.Box(0, 255, (40, 40, 3), np.uint8), EncoderSettings(moments=moments))
 
 
 def test_pictures_too_small_for_the_filters_are_refused():

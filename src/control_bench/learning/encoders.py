@@ -18,7 +18,7 @@ from gymnasium import spaces
 from torch import nn
 
 from control_bench.errors import BadInput
-from control_bench.settings import require
+from control_bench.settings import require, require_positive
 
 FLOOR = 1e-4
 """Of a direction's variance, as a share of the largest: what varies less is not blown up to the full scale."""
@@ -30,12 +30,15 @@ WINDOWS = ((8, 4), (4, 2), (3, 1))
 @dataclass(frozen=True)
 class EncoderSettings:
     """Attributes: preprocess, of numbers: by bounds, standardise, whiten, or upright, for poses. filters: of each
-    convolution on pictures, three at most."""
+    convolution on pictures, three at most. moments: that a picture's channels tell of, the oldest first: what has
+    changed since each of the earlier ones is shown in its place."""
 
     preprocess: Literal["bounds", "standardise", "whiten", "upright"] = "bounds"
     filters: tuple[int, ...] = (16, 32)
+    moments: int = 1
 
     def __post_init__(self) -> None:
+        require_positive(self, "moments")
         require(all(count > 0 for count in self.filters), "filters should be counts above 0")
         require(len(self.filters) <= len(WINDOWS), f"filters should be {len(WINDOWS)} at most")
 
@@ -103,9 +106,12 @@ class Pictures(nn.Module):
 
     measures = False
 
-    def __init__(self, space: spaces.Box, filters: tuple[int, ...]) -> None:
+    def __init__(self, space: spaces.Box, filters: tuple[int, ...], moments: int = 1) -> None:
         super().__init__()
         channels, layers = space.shape[2], []
+        if channels % moments:
+            raise BadInput(f"moments: {channels} channels are not those of {moments} moments: set moments to 1")
+        self._newest = channels // moments  # its channels are the last so many
         for count, (kernel, stride) in zip(filters, WINDOWS, strict=False):
             layers += [nn.Conv2d(channels, count, kernel, stride), nn.ReLU()]
             channels = count
@@ -120,7 +126,11 @@ class Pictures(nn.Module):
         """Pictures have their scale."""
 
     def forward(self, observation: torch.Tensor) -> torch.Tensor:
-        return self.convolutions(observation.permute(0, 3, 1, 2).float() / 127.5 - 1.0).flatten(1)
+        shown = observation.float()
+        moments = shown.unflatten(3, (-1, self._newest))
+        changed = (shown[..., None, -self._newest :] - moments[..., :-1, :]).flatten(3)
+        shown = torch.cat([changed, shown[..., -self._newest :] - 127.5], dim=3).div_(127.5)
+        return self.convolutions(shown.permute(0, 3, 1, 2)).flatten(1)
 
 
 def is_picture(space: spaces.Space) -> bool:
@@ -131,4 +141,6 @@ def is_picture(space: spaces.Space) -> bool:
 def make_encoder(space: spaces.Box, settings: EncoderSettings) -> nn.Module:
     """An encoder of a space's observations; its `width` features go on to the learner's own layers. Where it
     `measures`, it wants to `fit` what was seen before learning begins."""
-    return Pictures(space, settings.filters) if is_picture(space) else Numbers(space, settings.preprocess)
+    if is_picture(space):
+        return Pictures(space, settings.filters, settings.moments)
+    return Numbers(space, settings.preprocess)
