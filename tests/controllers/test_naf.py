@@ -374,6 +374,21 @@ def test_works_on_pictures():
     assert actions.shape == (2, 2) and (actions[0] != actions[1]).all() and ACTIONS.contains(actions[0])
 
 
+def test_learns_from_pictures_that_are_moved_and_refuses_to_move_anything_else():
+    pictures = spaces.Box(0, 255, (16, 16, 3), np.uint8)
+    learner = naf(observations=pictures, filters=(4,), learn_start=10**6, shift=3)
+    feed(learner, 20)
+    seen, told, learn_from = [], record(learner), learner.learn_from
+    learner.learn_from = lambda batch: seen.append(batch) or learn_from(batch)
+    learner.update()
+    for name in ("observation", "next_observation"):
+        drawn_one, shown = getattr(told[0][0], name), getattr(seen[0], name)
+        assert shown.shape == drawn_one.shape and (shown != drawn_one).any()
+    np.testing.assert_array_equal(seen[0].action, told[0][0].action)
+    with pytest.raises(BadInput, match="shift: .* set shift to 0"):
+        naf(shift=1)
+
+
 def test_curves_tell_of_noise_losses_and_norms():
     learner = naf(learn_start=10)
     assert learner.metrics()["updates"] == 0
@@ -408,7 +423,7 @@ def test_upright_is_refused_where_there_are_no_poses():
 @pytest.mark.parametrize(
     "wrong",
     [{"learning_rate": 0.0}, {"values": 0}, {"hidden": (8, 0)}, {"batch": 0}, {"discount": 1.5}, {"target_rate": 0.0},
-     {"noise_start": -1.0}, {"noise_return": 0.0}, {"filters": (0,)}, {"clip_gradient": -1.0}],
+     {"shift": -1}, {"noise_start": -1.0}, {"noise_return": 0.0}, {"filters": (0,)}, {"clip_gradient": -1.0}],
     ids=str,
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(wrong):

@@ -10,8 +10,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from control_bench.controllers.base import Transitions
+from control_bench.errors import BadInput
+from control_bench.learning.augment import shifted
 from control_bench.learning.descent import descend
-from control_bench.learning.encoders import EncoderSettings
+from control_bench.learning.encoders import EncoderSettings, is_picture
 from control_bench.learning.network_policy import NetworkPolicy
 from control_bench.learning.networks import get_optimiser, get_variables, seeded, set_optimiser, set_variables
 from control_bench.learning.replay import Batch, Replay
@@ -32,7 +34,8 @@ class OffPolicySettings(EncoderSettings):
         batch: steps in an update. learn_start: steps before the first one; update_every: steps until the next updates
             are due, so many at a time.
         target_every: updates between copies to the target network; target_rate: the share copied (1: all of it).
-        mirror: learn from every step as one of the task's symmetries shows it, drawn evenly.
+        mirror: learn from every step as one of the task's symmetries shows it, drawn evenly. shift: learn from pictures
+            that are moved by up to so many pixels either way.
         replay: steps remembered. priority: exponent of prioritised replay, 0 for none; importance: its beta at the
             start, which reaches 1 after importance_steps.
     """
@@ -52,6 +55,7 @@ class OffPolicySettings(EncoderSettings):
     target_every: int = 1
     target_rate: float = 0.005
     mirror: bool = False
+    shift: int = 0
     replay: int = 100_000
     priority: float = 0.0
     importance: float = 0.4
@@ -62,6 +66,7 @@ class OffPolicySettings(EncoderSettings):
         require_positive(self, "learning_rate", "n_step", "batch", "update_every", "updates", "target_every", "replay")
         require_positive(self, "importance_steps", "reward_scale")
         require(self.learn_start >= 0, "learn_start should be 0 or more")
+        require(self.shift >= 0, "shift should be 0 or more")
         require(self.clip_gradient >= 0, "clip_gradient should be 0 (none) or more")
         require(0 <= self.discount <= 1, "discount should be 0 to 1")
         require(0 < self.target_rate <= 1, "target_rate should be above 0 and at most 1")
@@ -80,6 +85,8 @@ class OffPolicyLearner(NetworkPolicy):
     def __init__(self, observation_space, action_space, settings=None, seed: int = 0) -> None:
         super().__init__(observation_space, action_space, settings, seed)
         s = self.settings
+        if s.shift and not is_picture(self.observation_space):
+            raise BadInput(f"shift: {self.observation_space} is no picture that could be moved: set shift to 0")
         followed = seeded(self.make_networks, seed)
         self.targets = {name: followed[name].requires_grad_(False) for name in self.followed()}
         self.optimisers = self.make_optimisers()
@@ -123,6 +130,9 @@ class OffPolicyLearner(NetworkPolicy):
         batch = self.replay.sample(s.batch, self.rng, beta)
         if s.mirror:
             batch = self._mirrored(batch)
+        if s.shift:
+            here, ahead = (shifted(one, s.shift, self.rng) for one in (batch.observation, batch.next_observation))
+            batch = replace(batch, observation=here, next_observation=ahead)
         if s.reward_scale != 1.0:
             batch = replace(batch, reward=batch.reward * np.float32(s.reward_scale))
         errors, self._logged = self.learn_from(batch)
