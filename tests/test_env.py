@@ -123,6 +123,32 @@ def test_the_same_seed_gives_the_same_episodes_and_another_others():
     assert not np.array_equal(one[0][0], other[0][0])
 
 
+@pytest.mark.parametrize("task", ["drivebot", "reach", "balance"])
+def test_rows_that_play_one_episode_play_the_same_and_then_stay_out(task):
+    short = {"drivebot": QUICK, "reach": {"leg_time": 0.1}, "balance": {}}[task]
+    on, once = (make_vector_env(task, 4, **short) for _ in "ab")
+    on.reset(seed=5), once.reset(seed=5, options={"once": True})
+    moves, over, last = [], np.zeros(4, dtype=bool), {}
+    world_step = once._rows.world.step
+    once._rows.world.step = lambda command, active: moves.append(active.copy()) or world_step(command, active)
+    on.action_space.seed(1)
+    while not over.all():
+        actions = on.action_space.sample()
+        theirs, ours = on.step(actions), once.step(actions)
+        np.testing.assert_array_equal(moves[-1], ~over)
+        for their, our in zip(theirs[:4], ours[:4], strict=True):
+            np.testing.assert_array_equal(our[~over], their[~over])
+        assert not ours[1][over].any() and not (ours[2] | ours[3])[over].any()
+        for row in np.flatnonzero(over):
+            np.testing.assert_array_equal(ours[0][row], last[row])
+        over |= ours[2] | ours[3]
+        last = dict(enumerate(ours[0].copy()))
+        assert len(moves) < 2000
+    once.reset(seed=5)
+    once.step(actions)
+    assert moves[-1].all()  # the next reset plays on as always
+
+
 def test_the_next_episodes_of_a_seed_differ_from_it_and_repeat_with_it():
     env = make_env("drivebot")
     seeds = [[env.reset(seed=3)[1]["episode_seed"], *(env.reset()[1]["episode_seed"] for _ in range(4))] for _ in "ab"]

@@ -104,7 +104,8 @@ class TaskEnv(gymnasium.Env):
 class TaskVectorEnv(gymnasium.vector.VectorEnv):
     """Many rows of a task, stepped at once; row i of `reset(seed=s)` runs the episodes of `TaskEnv.reset(seed=s + i)`.
 
-    A row whose episode ended starts its next one on the following step, whose action is ignored (NEXT_STEP).
+    A row whose episode ended starts its next one on the following step, whose action is ignored (NEXT_STEP); after
+    `reset(options={"once": True})` it stays out instead, and costs nothing, until the next reset.
 
     Args:
         processes: that step the world, each its share of the rows; more than one only helps where physics is slow.
@@ -118,7 +119,8 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         self.single_observation_space, self.single_action_space = task.observation_space, task.action_space
         self.observation_space = batch_space(task.observation_space, task.rows)
         self.action_space = batch_space(task.action_space, task.rows)
-        self._ended = np.zeros(task.rows, dtype=bool)
+        self._ended, self._out = np.zeros((2, task.rows), dtype=bool)
+        self._once = False
         self._rngs: list[np.random.Generator] = []
 
     def reset(self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None):
@@ -133,7 +135,8 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
             self._rngs = [np.random.default_rng(one) for one in seed]
         everyone = np.arange(self.num_envs)
         self._rows.begin(everyone, list(seed) if seed is not None else self._next_seeds(everyone))
-        self._ended[:] = False
+        self._ended[:], self._out[:] = False, False
+        self._once = bool(options and options.get("once"))
         observation, _ = self._rows.settle(~self._ended)
         return observation, {}
 
@@ -143,16 +146,18 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
     def step(self, actions):
         """One step of every row: observations, rewards, terminated, truncated, info, each with a leading axis of
         rows."""
-        first = self._ended.copy()
+        first = self._ended & (not self._once)
+        self._out |= self._ended & ~first
+        still = first | self._out
         command = self.task.command(np.asarray(actions))
         if first.any():
             rows = np.flatnonzero(first)
             self._rows.begin(rows, self._next_seeds(rows))
-        self._rows.world.step(command, ~first)
+        self._rows.world.step(command, ~still)
         observation, judgement = self._rows.settle(first)
-        terminated, truncated = judgement.terminated & ~first, judgement.truncated & ~first
+        terminated, truncated = judgement.terminated & ~still, judgement.truncated & ~still
         self._ended = terminated | truncated
-        return observation, judgement.reward, terminated, truncated, {}
+        return observation, np.where(self._out, 0.0, judgement.reward), terminated, truncated, {}
 
     def close_extras(self, **kwargs: Any) -> None:
         """Ends the processes, where there are any."""
@@ -162,11 +167,12 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
     def get_state(self) -> dict:
         """As `TaskEnv.get_state`."""
         rngs = [rng.bit_generator.state for rng in self._rngs]
-        return {"rows": self._rows.get_state(), "ended": self._ended.copy(), "rngs": rngs}
+        once = {"once": self._once, "out": self._out.copy()}
+        return {"rows": self._rows.get_state(), "ended": self._ended.copy(), "rngs": rngs} | once
 
     def set_state(self, state: dict) -> None:
         self._rows.set_state(state["rows"])
-        self._ended[:] = state["ended"]
+        self._ended[:], self._once, self._out[:] = state["ended"], state["once"], state["out"]
         self._rngs = [np.random.default_rng(0) for _ in state["rngs"]]
         for rng, value in zip(self._rngs, state["rngs"], strict=True):
             rng.bit_generator.state = value
