@@ -200,7 +200,8 @@ class ReachTrainer:
 
     def _note(self, score: float, worst: float) -> None:
         progress = self.progress
-        progress.score, progress.worst, progress.best = score, worst, max(score, progress.best or score)
+        progress.score, progress.worst = score, worst
+        progress.best = score if progress.best is None else max(score, progress.best)
         self.curves.add(progress.steps, {"evaluation/hand_error": -score, "evaluation/worst": worst})
 
     def save(self) -> None:

@@ -14,26 +14,29 @@ class Newest:
 
     Args:
         counts: how many messages a moment has of each topic. pace: where there is one, a moment is complete when a
-            message of it comes; else, whenever one of any comes. fresh: and every topic has brought something new since
-            the moment before.
+            message of it comes; else, whenever one of any comes. fresh: and every topic has brought as many new ones
+            since the moment before. What the pace's message overtook on the way completes its moment, not the next.
     """
 
     def __init__(self, counts: dict[str, int], pace: str | None = None, fresh: bool = False) -> None:
+        self._counts, self._pace, self._fresh, self.stamp = counts, pace, fresh, -1
         self._messages = {topic: deque(maxlen=count) for topic, count in counts.items()}
-        self._pace, self._fresh, self.stamp = pace, fresh, -1
-        self._stale = set(counts)
+        self._missing = dict(counts)  # by topic, how many are yet to come
+        self._due = -1  # the newest stamp of the pace
 
     def add(self, topic: str, stamp: int, message: Any) -> Moment | None:
         """As `Collector.add`."""
-        messages = self._messages[topic]
-        messages.append(message)
-        if len(messages) == messages.maxlen:
-            self._stale.discard(topic)
-        if self._stale or (self._pace and topic != self._pace):
+        self._messages[topic].append(message)
+        self._missing[topic] -= 1
+        if self._pace is None or topic == self._pace:
+            self._due = stamp
+        elif stamp > self._due or not self._fresh:
             return None
-        self.stamp = stamp
+        if any(missing > 0 for missing in self._missing.values()):
+            return None
+        self.stamp = self._due
         if self._fresh:
-            self._stale = set(self._messages)
+            self._missing = dict(self._counts)
         return {name: list(those) for name, those in self._messages.items()}
 
 

@@ -1,5 +1,6 @@
 """What a task is on topics, for nodes that know no task: one class a task, found by the task's name."""
 
+import re
 from collections.abc import Collection
 from typing import Any, ClassVar
 
@@ -50,7 +51,8 @@ class Topics:
     def __init__(self, task: Task, name: str) -> None:
         self.task, self.name = task, name
         # Where several robots are, each has a place of its own by its number.
-        self.number = int(name.removeprefix("robot") or 0) if name.startswith("robot") else 0
+        numbered = re.fullmatch(r"robot(\d+)", name)
+        self.number = int(numbered[1]) if numbered else 0
 
     def topics(self, readings: tuple[str, ...]) -> list[str]:
         """The topics that carry some readings."""

@@ -188,7 +188,7 @@ class Balance(Task):
         """Forces (rows, 2), N; BadInput for actions of another shape or that are not finite."""
         if self.settings.actions == "discrete":
             chosen = np.asarray(action)
-            if not np.isin(chosen, range(len(PUSHES))).all():
+            if not ((chosen == np.trunc(chosen)) & (chosen >= 0) & (chosen < len(PUSHES))).all():
                 raise BadInput(f"the action {chosen.tolist()} should be a whole number from 0 to {len(PUSHES) - 1}")
             return self.settings.force * PUSHES[chosen.astype(int)]
         action = np.asarray(action, dtype=float)

@@ -56,8 +56,9 @@ class CartpoleWorld:
         self._images = None if renderer is None else np.zeros((self.rows, repeats, *renderer.shape), np.uint8)
         self._starts = np.zeros((self.rows, 1))
         self._commands = [array("d") for _ in range(self.rows)]
-        for scene in scenes:
+        for row, scene in enumerate(scenes):
             scene.settle(SETTLING)
+            self._poses[row] = scene.poses()
 
     def why_not(self, start: np.ndarray) -> str | None:
         """Why an episode can't start with a push at an angle (1,), rad, or None if it can."""
@@ -81,7 +82,7 @@ class CartpoleWorld:
     def step(self, command: np.ndarray, active: np.ndarray | None = None) -> None:
         """Applies forces (rows, 2), N, for one control step; BadInput where one is not finite."""
         rows = range(self.rows) if active is None else np.flatnonzero(active)
-        if not np.isfinite(command[rows]).all():
+        if not np.isfinite(command).all() and not np.isfinite(command[rows]).all():
             raise BadInput(f"the force {command[rows].tolist()} is not finite: send finite N")
         for row in rows:
             self._step(row, np.array(command[row], dtype=float))

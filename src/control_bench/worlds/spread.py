@@ -72,10 +72,10 @@ class SpreadWorld:
         for pipe, question in zip(self._pipes, questions, strict=True):
             self._send(pipe, question)
         answers, faults = [], []
-        for pipe in self._pipes:
+        for pipe in self._pipes:  # every answer is taken, or the next question would get what is left of this one
             try:
                 answers.append(self._answer(pipe))
-            except BadInput as fault:
+            except Exception as fault:
                 faults.append(fault)
         if faults:
             raise faults[0]
