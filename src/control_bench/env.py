@@ -59,8 +59,7 @@ class _Rows:
 
 class TaskEnv(gymnasium.Env):
     """One row of a task. `info` holds the raw `readings` that are recorded and the `episode_seed`, and at the end
-    `outcome` and
-    `scores`."""
+    `outcome` and `scores`."""
 
     metadata = {"render_modes": []}
 

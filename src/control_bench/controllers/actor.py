@@ -17,7 +17,7 @@ class Actor:
 
     def __init__(self, controller: Controller, learning: bool = False) -> None:
         if learning and not isinstance(controller, Learner):
-            raise BadInput(f"{type(controller).__name__} does not learn: leave learning off, or take q_table or dqn")
+            raise BadInput(f"{type(controller).__name__} does not learn: leave learning off, or take a Learner")
         self.controller, self.learning = controller, learning
         self._observation: np.ndarray | None = None
         self._action: Any = None

@@ -14,8 +14,7 @@ from gymnasium import spaces
 from control_bench.controllers.base import Learner, Transitions
 from control_bench.settings import require, require_positive
 
-FIRST = np.array([0.0, 0.3, 3.0, 0.5, 0.0, 0.05])
-SPREAD = np.array([0.5, 0.5, 4.0, 1.0, 3.0, 0.1])
+FIRST, SPREAD = np.array([[0.0, 0.3, 3.0, 0.5, 0.0, 0.05], [0.5, 0.5, 4.0, 1.0, 3.0, 0.1]])
 """Where the first candidates are drawn, mean and standard deviation: gains per m, m/s, rad, rad/s and m, in shares of
 the largest push, and the dead band. Velocities are told by two readings 1/48 s apart."""
 READINGS_APART = 5.0 / 240.0

@@ -47,7 +47,7 @@ class BalanceTopics(Topics):
         self.types = {topic: kind for kind, topics in kinds.items() for topic in topics} | {WRENCH: WrenchStamped}
         self.counts = {topic: s.repeats for topic in self.types if topic != WRENCH}
         self._renderer = task.make_renderer()
-        self._blank = np.zeros((s.repeats, *self._renderer.shape), np.uint8)
+        self._pictures = np.zeros((s.repeats, *self._renderer.shape), np.uint8)
 
     def topics(self, readings: tuple[str, ...]) -> list[str]:
         carried = {"poses": POSES, "images": self._images, "force": (WRENCH,)}
@@ -80,8 +80,8 @@ class BalanceTopics(Topics):
     def _draw(self, poses: np.ndarray) -> np.ndarray:
         """For those who look on while the task itself needs no pictures."""
         for i, one in enumerate(poses):
-            self._renderer.draw(one, self._blank[i])
-        return self._blank
+            self._renderer.draw(one, self._pictures[i])
+        return self._pictures
 
     def _optical(self, camera: int) -> str:
         return f"{self.name}/camera_{camera}_optical"

@@ -25,7 +25,7 @@ class BalanceView(View):
         cart, force = readings["poses"][0, -1, 0], np.zeros(2) if command is None else command
         arrow = self.marker(0, Marker.ARROW, reward.header.stamp, FORCE, (0.0, 0.0), 0.06)
         tail = Point(float(cart[0]), float(cart[1]), ABOVE)
-        length = np.maximum(np.abs(force), 1e-3) * np.sign(force) * SCALE
+        length = SCALE * force
         arrow.points = [tail, Point(tail.x + float(length[0]), tail.y + float(length[1]) + 1e-3, ABOVE)]
         arrow.scale.x = 0.025
         return [arrow, self.text(1, reward, cart[:3] + np.array(TEXT), 0.09)]

@@ -15,7 +15,7 @@ REST = np.array([0.0, 0.2, 0.0, -1.6, 0.0, -1.8, 0.0])
 CARRIED = 6.0
 """kg: a push means an acceleration, as of the cart and the pole together if nothing braked them."""
 FASTEST = 1.2
-"""m/s, of the plate."""
+"""m/s, of the plate, along x and along y."""
 STIFFNESS = 10.0
 """1/s: how fast the arm comes back to the plate's height and to its being level."""
 DAMPING = 0.02
