@@ -25,13 +25,13 @@ def feed(learner, steps, rows=1, seed=7, ends=0.1):
 
 
 def play(learner, steps, rows=2, seed=7):
-    """Random steps whose actions, numbers, are the learner's own."""
+    """Random steps whose actions are the learner's own."""
     rng = np.random.default_rng(seed)
     here = drawn(rng, learner.observation_space, rows)
     for _ in range(steps):
         there, ended = drawn(rng, learner.observation_space, rows), rng.random(rows) < 0.1
         action, none = learner.explore(here), np.zeros(rows, bool)
-        learner.learn(Transitions(here, action, action.sum(axis=1), there, ended, none, ~none))
+        learner.learn(Transitions(here, action, action.reshape(rows, -1).sum(axis=1), there, ended, none, ~none))
         here = there
 
 

@@ -305,20 +305,6 @@ def test_both_targets_move_a_share_of_the_way(every):
                 np.testing.assert_allclose(value, want, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("reward", [np.inf, np.nan])
-def test_a_loss_that_is_no_number_is_told_with_the_mend(reward):
-    learner = ddpg(learn_start=10**6)
-    feed(learner, 5)
-    row, no, yes = np.zeros((1, 2), np.float32), np.array([False]), np.array([True])
-    for _ in range(40):
-        learner.learn(Transitions(row, np.ones((1, 2), np.float32), np.array([reward]), row, no, no, yes))
-    before = weights(learner)
-    with pytest.raises(BadInput, match=r"the loss is (inf|nan) .*lower learning_rate \(0.01\)") as caught:
-        learner.update()
-    assert "\n" not in str(caught.value)
-    np.testing.assert_array_equal(weights(learner), before)
-
-
 # Seeds and states.
 
 
@@ -326,50 +312,6 @@ def trained(seed, **settings):
     learner = ddpg(seed, learn_start=20, update_every=2, **settings)
     play(learner, 60)
     return learner
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [{}, {"priority": 0.6, "n_step": 3, "noise": "ou", "preprocess": "whiten", "smoothing": 0.2, "actor_every": 2}],
-    ids=str,
-)
-def test_one_seed_gives_one_training_and_another_seed_another(settings):
-    one, again, other = (trained(seed, **settings) for seed in (4, 4, 5))
-    assert one.updates > 30
-    np.testing.assert_array_equal(weights(one), weights(again))
-    assert not np.allclose(weights(one), weights(other))
-
-
-def test_global_generators_are_left_alone_and_do_not_matter():
-    torch.manual_seed(1)
-    torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()
-    one = trained(1, smoothing=0.2)
-    assert torch.equal(torch.get_rng_state(), torch_before)
-    assert all(np.array_equal(a, b) for a, b in zip(np.random.get_state(), numpy_before, strict=True))
-    torch.manual_seed(2)
-    np.testing.assert_array_equal(weights(one), weights(trained(1, smoothing=0.2)))
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {},
-        {"priority": 0.6, "n_step": 3, "actor_every": 3},
-        {"noise": "ou", "preprocess": "standardise", "smoothing": 0.3},
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("steps", [5, 40])  # before learning has begun, and after
-def test_a_state_taken_over_learns_on_exactly(settings, steps):
-    learner, other = (ddpg(seed, learn_start=20, update_every=2, **settings) for seed in (1, 2))
-    play(learner, steps)
-    other.set_state(learner.get_state())
-    play(learner, 30, seed=8), play(other, 30, seed=8)
-    np.testing.assert_array_equal(weights(other), weights(learner))
-    ours, theirs = variables_of(learner.targets), variables_of(other.targets)
-    for name in NAMES:
-        np.testing.assert_array_equal(flat(theirs[name]), flat(ours[name]))
-    assert learner.updates == other.updates > 5
 
 
 @pytest.mark.parametrize("preprocess", ["bounds", "standardise", "whiten"])
@@ -380,18 +322,6 @@ def test_a_policy_is_the_actor_and_acts_the_same(preprocess):
     other.set_policy(learner.get_policy())
     np.testing.assert_array_equal(other.greedy(SEEN), learner.greedy(SEEN))
     np.testing.assert_array_equal(flat(get_variables(other.targets["actor"])), weights(learner, "actor"))
-
-
-def test_learning_on_from_a_policy_keeps_the_actors_measure_and_gives_the_critics_one():
-    learner, other = trained(1, preprocess="whiten"), ddpg(2, preprocess="whiten", learn_start=10**6)
-    other.set_policy(learner.get_policy())
-    feed(other, 20)
-    other.update()
-    actor, critic = (get_variables(other.networks[name]) for name in NAMES)
-    theirs = get_variables(learner.networks["actor"])
-    for name in ("encoder.shift", "encoder.scale", "encoder.turn"):
-        np.testing.assert_array_equal(actor[name], theirs[name])
-    assert np.abs(critic["encoder.shift"]).max() > 0.1  # what it sees is 4 on average along one axis
 
 
 # That it learns.
@@ -434,20 +364,6 @@ def test_curves_tell_of_noise_losses_and_norms_of_both():
 
 
 # What it refuses.
-
-
-@pytest.mark.parametrize(
-    ("observations", "actions", "mend"),
-    [
-        (BOUNDS, spaces.Discrete(5), "set actions: continuous"),
-        (spaces.MultiDiscrete([3]), ACTIONS, "encoder"),
-        (BOUNDS, spaces.Box(-np.inf, np.inf, (2,)), "finite"),
-    ],
-)
-def test_wrong_spaces_are_refused_with_the_mend(observations, actions, mend):
-    with pytest.raises(BadInput, match=f"DDPG can't be used here: .*{mend}") as caught:
-        DDPG(observations, actions)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

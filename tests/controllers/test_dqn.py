@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from gymnasium import spaces
 from playing import Beam, feed, numeric_gradient, record, score, train
 
@@ -186,14 +185,6 @@ def trained(seed, **settings):
     return learner
 
 
-@pytest.mark.parametrize("settings", [{}, {"priority": 0.6, "n_step": 3, "dueling": True}])
-def test_one_seed_gives_one_training_and_another_seed_another(settings):
-    one, again, other = (trained(seed, **settings) for seed in (4, 4, 5))
-    assert one.updates > 30
-    np.testing.assert_array_equal(weights(one), weights(again))
-    assert not np.allclose(weights(one), weights(other))
-
-
 def test_the_seed_alone_decides_the_draws_of_a_training():
     # Networks alike, seeds apart: the batches drawn differ, and so do the weights.
     one, other = (dqn(seed, learn_start=20, update_every=2) for seed in (4, 5))
@@ -205,33 +196,6 @@ def test_the_seed_alone_decides_the_draws_of_a_training():
 def test_a_seed_given_by_position_is_the_seed_of_the_network_too():
     by_position = DQN(BOUNDS, spaces.Discrete(3), DQNSettings(**TINY), 5)
     np.testing.assert_array_equal(weights(by_position), weights(dqn(5)))
-
-
-def test_global_generators_are_left_alone():
-    torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()
-    learner = trained(1)
-    learner.explore(np.zeros((4, 2), np.float32))
-    assert torch.equal(torch.get_rng_state(), torch_before)
-    assert all(np.array_equal(a, b) for a, b in zip(np.random.get_state(), numpy_before, strict=True))
-
-
-def test_what_global_generators_hold_does_not_matter():
-    torch.manual_seed(1)
-    one = trained(3)
-    torch.manual_seed(2)
-    np.testing.assert_array_equal(weights(one), weights(trained(3)))
-
-
-@pytest.mark.parametrize("settings", [{}, {"priority": 0.6, "n_step": 3}, {"optimiser": "sgd"}])
-def test_a_state_taken_over_learns_on_exactly(settings):
-    learner = dqn(1, learn_start=20, update_every=2, **{"optimiser": "adam"} | settings)
-    feed(learner, 60)
-    other = dqn(2, learn_start=20, update_every=2, **{"optimiser": "adam"} | settings)
-    other.set_state(learner.get_state())
-    feed(learner, 60, seed=8), feed(other, 60, seed=8)
-    np.testing.assert_array_equal(weights(other), weights(learner))
-    for name, value in get_variables(learner.targets["network"]).items():
-        np.testing.assert_array_equal(get_variables(other.targets["network"])[name], value)
 
 
 def test_a_replay_smaller_than_an_episode_goes_on_past_its_end():
@@ -266,18 +230,6 @@ def test_learns_to_hold_a_point_in_the_middle():
     untrained = score(learner)
     train(learner, Beam(8, 1), 300)
     assert score(learner) > untrained + 2.0 and score(learner) > -3.0
-
-
-@pytest.mark.parametrize(
-    "observations, actions, mend",
-    [
-        (spaces.MultiDiscrete([3]), spaces.Discrete(3), "encoder"),
-        (BOUNDS, spaces.Box(-1, 1, (2,)), "actions: discrete"),
-    ],
-)
-def test_wrong_spaces_are_refused_with_the_mend(observations, actions, mend):
-    with pytest.raises(BadInput, match=f"DQN can't be used here: .*{mend}"):
-        DQN(observations, actions)
 
 
 @pytest.mark.parametrize(

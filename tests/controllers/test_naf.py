@@ -274,20 +274,6 @@ def test_the_target_moves_every_so_many_updates():
             np.testing.assert_array_equal(value, want[name])
 
 
-@pytest.mark.parametrize("reward", [np.inf, np.nan])
-def test_a_loss_that_is_no_number_is_told_with_the_mend(reward):
-    learner = naf(learn_start=10**6)
-    feed(learner, 5)
-    row, no, yes = np.zeros((1, 2), np.float32), np.array([False]), np.array([True])
-    for _ in range(40):
-        learner.learn(Transitions(row, np.ones((1, 2), np.float32), np.array([reward]), row, no, no, yes))
-    before = weights(learner)
-    with pytest.raises(BadInput, match=r"the loss is (inf|nan) .*lower learning_rate \(0.01\)") as caught:
-        learner.update()
-    assert "\n" not in str(caught.value)
-    np.testing.assert_array_equal(weights(learner), before)
-
-
 # Seeds and states.
 
 
@@ -295,58 +281,6 @@ def trained(seed, **settings):
     learner = naf(seed, learn_start=20, update_every=2, **settings)
     play(learner, 60)
     return learner
-
-
-@pytest.mark.parametrize(
-    "settings", [{}, {"priority": 0.6, "n_step": 3, "noise": "ou", "preprocess": "whiten"}], ids=str
-)
-def test_one_seed_gives_one_training_and_another_seed_another(settings):
-    one, again, other = (trained(seed, **settings) for seed in (4, 4, 5))
-    assert one.updates > 30
-    np.testing.assert_array_equal(weights(one), weights(again))
-    assert not np.allclose(weights(one), weights(other))
-
-
-def test_global_generators_are_left_alone_and_do_not_matter():
-    torch.manual_seed(1)
-    torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()
-    one = trained(1)
-    assert torch.equal(torch.get_rng_state(), torch_before)
-    assert all(np.array_equal(a, b) for a, b in zip(np.random.get_state(), numpy_before, strict=True))
-    torch.manual_seed(2)
-    np.testing.assert_array_equal(weights(one), weights(trained(1)))
-
-
-@pytest.mark.parametrize(
-    "settings", [{}, {"priority": 0.6, "n_step": 3}, {"noise": "ou", "preprocess": "standardise"}], ids=str
-)
-@pytest.mark.parametrize("steps", [5, 40])  # before learning has begun, and after
-def test_a_state_taken_over_learns_on_exactly(settings, steps):
-    learner, other = (naf(seed, learn_start=20, update_every=2, **settings) for seed in (1, 2))
-    play(learner, steps)
-    other.set_state(learner.get_state())
-    play(learner, 30, seed=8), play(other, 30, seed=8)
-    np.testing.assert_array_equal(weights(other), weights(learner))
-    for name, value in get_variables(learner.targets["network"]).items():
-        np.testing.assert_array_equal(get_variables(other.targets["network"])[name], value)
-    assert learner.updates == other.updates > 5
-
-
-@pytest.mark.parametrize("preprocess", ["bounds", "standardise", "whiten"])
-def test_a_policy_taken_over_acts_the_same(preprocess):
-    learner, other = trained(1, preprocess=preprocess), naf(2, preprocess=preprocess)
-    assert np.abs(other.greedy(SEEN) - learner.greedy(SEEN)).max() > 1e-3
-    other.set_policy(learner.get_policy())
-    np.testing.assert_array_equal(other.greedy(SEEN), learner.greedy(SEEN))
-
-
-def test_learning_on_from_a_policy_keeps_the_measure_that_it_came_with():
-    learner, other = trained(1, preprocess="whiten"), naf(2, preprocess="whiten", learn_start=10**6)
-    other.set_policy(learner.get_policy())
-    feed(other, 20)
-    other.update()
-    for name in ("encoder.shift", "encoder.scale", "encoder.turn"):
-        np.testing.assert_array_equal(variables_of(other)[name], variables_of(learner)[name])
 
 
 # That it learns.
@@ -399,20 +333,6 @@ def test_curves_tell_of_noise_losses_and_norms():
 
 
 # What it refuses.
-
-
-@pytest.mark.parametrize(
-    ("observations", "actions", "mend"),
-    [
-        (BOUNDS, spaces.Discrete(5), "set actions: continuous"),
-        (spaces.MultiDiscrete([3]), ACTIONS, "encoder"),
-        (BOUNDS, spaces.Box(-np.inf, np.inf, (2,)), "finite"),
-    ],
-)
-def test_wrong_spaces_are_refused_with_the_mend(observations, actions, mend):
-    with pytest.raises(BadInput, match=f"NAF can't be used here: .*{mend}") as caught:
-        NAF(observations, actions)
-    assert "\n" not in str(caught.value)
 
 
 def test_upright_is_refused_where_there_are_no_poses():

@@ -31,8 +31,13 @@ class ExplorationSettings:
 
     def strength(self, step: int) -> float:
         """rho or epsilon after so many steps."""
-        share = min(1.0, step / self.explore_steps) if self.explore_steps else 1.0
-        return self.explore_start + share * (self.explore_end - self.explore_start)
+        return annealed(self.explore_start, self.explore_end, self.explore_steps, step)
+
+
+def annealed(start: float, end: float, steps: int, step: int) -> float:
+    """What goes in a line from start to end in so many steps, and stays there, after `step` of them."""
+    share = min(1.0, step / steps) if steps else 1.0
+    return start + share * (end - start)
 
 
 def weighted_pick_probabilities(values: np.ndarray, rho: float) -> np.ndarray:
@@ -88,8 +93,7 @@ class ActionNoise:
     def deviation(self, step: int) -> float:
         """After so many steps."""
         s = self.settings
-        share = min(1.0, step / s.noise_steps) if s.noise_steps else 1.0
-        return s.noise_start + share * (s.noise_end - s.noise_start)
+        return annealed(s.noise_start, s.noise_end, s.noise_steps, step)
 
     def draw(self, rows: int, step: int, rng: np.random.Generator) -> np.ndarray:
         s, drawn = self.settings, rng.standard_normal((rows, self._state.shape[1]))
