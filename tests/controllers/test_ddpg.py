@@ -305,7 +305,7 @@ def test_both_targets_move_a_share_of_the_way(every):
                 np.testing.assert_allclose(value, want, rtol=1e-5, atol=1e-6)
 
 
-# Seeds and states.
+# Its policy.
 
 
 def trained(seed, **settings):

@@ -274,15 +274,6 @@ def test_the_target_moves_every_so_many_updates():
             np.testing.assert_array_equal(value, want[name])
 
 
-# Seeds and states.
-
-
-def trained(seed, **settings):
-    learner = naf(seed, learn_start=20, update_every=2, **settings)
-    play(learner, 60)
-    return learner
-
-
 # That it learns.
 
 

@@ -16,6 +16,8 @@ from control_bench.learning.networks import get_variables
 BOUNDS = spaces.Box(np.array([-2.0, 0.0], np.float32), np.array([2.0, 8.0], np.float32))
 PUSHES = spaces.Box(np.array([-1.0, 2.0], np.float32), np.array([3.0, 4.0], np.float32))
 ACTIONS = {DQN: spaces.Discrete(3), NAF: PUSHES, DDPG: PUSHES}
+WITH_NOISE = {"noise": "ou"}  # which has a state
+OWN = {DQN: {}, NAF: WITH_NOISE, DDPG: WITH_NOISE | {"smoothing": 0.2, "actor_every": 2}}
 TINY = dict(hidden=(3,), activation="tanh", learning_rate=0.01, batch=8, replay=50, learn_start=20, update_every=2)
 SEEN = drawn(np.random.default_rng(1), BOUNDS, 6)
 OFTEN = {"priority": 0.6, "n_step": 3}
@@ -25,7 +27,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def make(learner_class, seed=0, **settings):
-    return learner_class(BOUNDS, ACTIONS[learner_class], learner_class.Settings(**TINY | settings), seed=seed)
+    settings = learner_class.Settings(**TINY | OWN[learner_class] | settings)
+    return learner_class(BOUNDS, ACTIONS[learner_class], settings, seed=seed)
 
 
 def trained(learner_class, seed, **settings):
