@@ -2,9 +2,10 @@
 """cartpole's rate beside the bare pybullet loop that does the same physics, in turns: poses, and pixels of two cameras.
 
 By hand: `python benchmarks/cartpole_speed.py`. One core; the pole stands all the time, which is the dearest for Bullet,
-and what a good policy sees. The last line compares one process with two.
+and what a good policy sees. The last lines compare one process with two, of pybullet alone and of ours.
 """
 
+import multiprocessing
 import time
 
 import numpy as np
@@ -45,6 +46,12 @@ def bare(steps: int, pictures: int = 0) -> float:
     return rate
 
 
+def bare_twice(steps: int) -> float:
+    """Steps a second of two pybullets at once, together: what a second process can bring on this machine."""
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        return sum(pool.map(bare, [steps] * 2))
+
+
 def ours(steps: int, processes: int = 1, rows: int = 1, **settings) -> float:
     """Steps a second of the environment, all rows together."""
     envs = TaskVectorEnv(make_task("balance", STILL | settings, rows), processes)
@@ -64,6 +71,7 @@ def main() -> None:
     pixels = {"observation": "pixels", "cameras": 2}
     measured = {
         "pybullet alone": lambda: bare(STEPS),
+        "pybullet alone, two at once": lambda: bare_twice(STEPS),
         "poses": lambda: ours(STEPS),
         "pybullet alone, its pictures": lambda: bare(STEPS // 5, pictures=2),
         "pixels, two cameras": lambda: ours(STEPS, **pixels),
@@ -81,6 +89,8 @@ def main() -> None:
     print(f"poses: {np.median(shares):.0%} of pybullet alone, turn by turn")
     shares = [a / b for a, b in zip(rates["pixels, two cameras"], rates["pybullet alone, its pictures"], strict=True)]
     print(f"pixels: {np.median(shares):.1f} x pybullet's own renderer, turn by turn")
+    shares = [b / a for a, b in zip(rates["pybullet alone"], rates["pybullet alone, two at once"], strict=True)]
+    print(f"two pybullets alone: {np.median(shares):.2f} x one, turn by turn")
     shares = [b / a for a, b in zip(rates["poses, 8 rows"], rates["poses, 8 rows, 2 processes"], strict=True)]
     print(f"two processes: {np.median(shares):.2f} x one, turn by turn")
 
