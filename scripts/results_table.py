@@ -19,6 +19,11 @@ def results_of(task: str) -> Path:
     return ROOT / "docs" / "results" / f"{task}.json"
 
 
+def read_rows(task: str) -> list[dict]:
+    """A task's raw figures so far."""
+    return json.loads(results_of(task).read_text()) if results_of(task).is_file() else []
+
+
 def write_rows(task: str, rows: list[dict]) -> None:
     """Keeps a task's raw figures, a row a line."""
     results_of(task).parent.mkdir(parents=True, exist_ok=True)

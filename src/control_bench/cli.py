@@ -12,7 +12,8 @@ from typing import Any
 from control_bench import __version__
 from control_bench.errors import BadInput
 from control_bench.plan import Plan, describe, make_plan, misfit, spaces_of
-from control_bench.registry import CONTROLLERS, TASKS, controller_class, load_class
+from control_bench.registry import CONTROLLERS, TASKS, controller_class
+from control_bench.resources import load_class
 from control_bench.settings import parse_assignments
 
 EXAMPLES = """examples:

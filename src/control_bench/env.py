@@ -118,8 +118,7 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         self.single_observation_space, self.single_action_space = task.observation_space, task.action_space
         self.observation_space = batch_space(task.observation_space, task.rows)
         self.action_space = batch_space(task.action_space, task.rows)
-        self._ended, self._out = np.zeros((2, task.rows), dtype=bool)
-        self._once = False
+        self._ended, self._once = np.zeros(task.rows, dtype=bool), False
         self._rngs: list[np.random.Generator] = []
 
     def reset(self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None):
@@ -134,7 +133,7 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
             self._rngs = [np.random.default_rng(one) for one in seed]
         everyone = np.arange(self.num_envs)
         self._rows.begin(everyone, list(seed) if seed is not None else self._next_seeds(everyone))
-        self._ended[:], self._out[:] = False, False
+        self._ended[:] = False
         self._once = bool(options and options.get("once"))
         observation, _ = self._rows.settle(~self._ended)
         return observation, {}
@@ -145,9 +144,8 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
     def step(self, actions):
         """One step of every row: observations, rewards, terminated, truncated, info, each with a leading axis of
         rows."""
-        first = self._ended & (not self._once)
-        self._out |= self._ended & ~first
-        still = first | self._out
+        still = self._ended  # and of these, the rows that begin another episode
+        first = still & (not self._once)
         command = self.task.command(np.asarray(actions))
         if first.any():
             rows = np.flatnonzero(first)
@@ -155,8 +153,8 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         self._rows.world.step(command, ~still)
         observation, judgement = self._rows.settle(first)
         terminated, truncated = judgement.terminated & ~still, judgement.truncated & ~still
-        self._ended = terminated | truncated
-        return observation, np.where(self._out, 0.0, judgement.reward), terminated, truncated, {}
+        self._ended = terminated | truncated | (still & self._once)
+        return observation, np.where(still, 0.0, judgement.reward), terminated, truncated, {}
 
     def close_extras(self, **kwargs: Any) -> None:
         """Ends the processes, where there are any."""
@@ -166,12 +164,11 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
     def get_state(self) -> dict:
         """As `TaskEnv.get_state`."""
         rngs = [rng.bit_generator.state for rng in self._rngs]
-        once = {"once": self._once, "out": self._out.copy()}
-        return {"rows": self._rows.get_state(), "ended": self._ended.copy(), "rngs": rngs} | once
+        return {"rows": self._rows.get_state(), "ended": self._ended.copy(), "once": self._once, "rngs": rngs}
 
     def set_state(self, state: dict) -> None:
         self._rows.set_state(state["rows"])
-        self._ended[:], self._once, self._out[:] = state["ended"], state["once"], state["out"]
+        self._ended[:], self._once = state["ended"], state.get("once", False)  # older states had no such rows
         self._rngs = [np.random.default_rng(0) for _ in state["rngs"]]
         for rng, value in zip(self._rngs, state["rngs"], strict=True):
             rng.bit_generator.state = value

@@ -1,13 +1,13 @@
 """The tasks and controllers there are, by the names that the command line, the launch files and Gymnasium know them
 by."""
 
-import importlib
 from typing import Any
 
 import gymnasium
 
 from control_bench.env import TaskEnv, TaskVectorEnv
 from control_bench.errors import BadInput, nearest
+from control_bench.resources import load_class
 from control_bench.settings import fill
 from control_bench.tasks.base import Task
 
@@ -37,19 +37,13 @@ CONTROLLERS = {
 """Name to `module:class`: what is not used is not imported, so no controller needs another's libraries."""
 
 
-def load_class(target: str) -> Any:
-    """A class or function of ours by `module:name`."""
-    module, _, name = target.partition(":")
-    return getattr(importlib.import_module(module), name)
-
-
 def _load(kind: str, name: str, known: dict[str, str]) -> type:
     target = known.get(name, name)
     module_name, _, class_name = target.partition(":")
     if not (module_name and class_name):
         raise BadInput(f"unknown {kind} '{name}', {nearest(name, known)} (or name yours: package.module:Class)")
     try:
-        return getattr(importlib.import_module(module_name), class_name)
+        return load_class(target)
     except ModuleNotFoundError as error:
         if error.name == "torch":
             raise BadInput(f"{kind} '{name}' needs torch: pip install 'control_bench[learn]'") from None

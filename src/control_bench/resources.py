@@ -1,8 +1,10 @@
 """Where the package's maps, robots, settings and policies lie: in the source tree, or in share/ of what installed
-it."""
+it; and classes by their names."""
 
+import importlib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from control_bench.errors import BadInput, nearest
 
@@ -30,3 +32,9 @@ def locate(folder: str, name: str, suffix: str = ".yaml") -> Path:
         raise BadInput(f"{path}: no such file")
     known = [p.stem for p in (share() / folder).glob(f"*{suffix}")]
     raise BadInput(f"there is no '{name}' among our {folder}, {nearest(name, known)} (or give a file's path)")
+
+
+def load_class(target: str) -> Any:
+    """A class or function by `module:name`, imported only now."""
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -152,7 +152,7 @@ class OffPolicyLearner(NetworkPolicy):
         )
 
     def copies(self, name: str) -> list[nn.Module]:
-        return super().copies(name) + [target for follows, target in self.targets.items() if follows == name]
+        return super().copies(name) + ([self.targets[name]] if name in self.targets else [])
 
     def goal(self, batch: Batch, ahead: torch.Tensor) -> torch.Tensor:
         """What the values of a batch's steps should be (batch,), by the value of what lies ahead of each."""

@@ -8,7 +8,7 @@ import numpy as np
 import rospy
 
 from control_bench.errors import BadInput
-from control_bench.registry import load_class
+from control_bench.resources import load_class
 from control_bench.ros.collector import Collector, Moment, Newest
 from control_bench.ros.connections import publisher, send, subscribe
 from control_bench.tasks.base import Task

@@ -1,7 +1,7 @@
 """world_node: the embedded world in lockstep or in real time, or another simulator behind the same reset service."""
 
 from control_bench.errors import BadInput
-from control_bench.registry import load_class
+from control_bench.resources import load_class
 from control_bench.ros.node import read_parameters, run_node
 from control_bench.ros.parameters import WorldParameters, plan_of
 from control_bench.ros.topics import topics_class

@@ -4,17 +4,17 @@ Source: matpalm's cartpole++ (2016). An episode begins with a push in a directio
 pole has left the field ("out of bounds") or leans too far ("fallen"), or after `longest` steps ("balanced").
 """
 
-import importlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from gymnasium import spaces
 from numba import njit
 
 from control_bench.errors import BadInput
+from control_bench.resources import load_class
 from control_bench.settings import require, require_positive
 from control_bench.tasks.base import Judgement, Task
 from control_bench.tasks.symmetry import Symmetries
@@ -134,6 +134,11 @@ class Balance(Task):
     score_units = {"lean": "rad", "distance": "m"}
     recorded = ("poses", "force")
     field = FIELD
+    carriers: ClassVar[dict[str, str]] = {
+        "default": "control_bench.worlds.carriers:Cart",
+        "article": "control_bench.worlds.carriers:ArticleCart",
+    }
+    """By fidelity, `module:class` of the scene."""
 
     def __init__(self, settings: BalanceSettings | None = None, rows: int = 1) -> None:
         super().__init__(settings or self.Settings(), rows)
@@ -160,16 +165,14 @@ class Balance(Task):
         return Renderer(self.cameras, (read_box("ground"),), (read_box("cart"), read_box("pole")))
 
     def make_world(self) -> CartpoleWorld:
-        s = self.settings
-        scene = self.scene(f"control_bench.worlds.carriers:{'ArticleCart' if s.fidelity == 'article' else 'Cart'}")
+        s, scene = self.settings, self.scene()
         renderer = self.make_renderer() if s.observation == "pixels" else None
         return CartpoleWorld([scene() for _ in range(self.rows)], s.repeats, s.steps_per_repeat, s.push, renderer)
 
-    def scene(self, target: str) -> Callable[[], Scene]:
-        """A scene's class by `module:class`; they want pybullet, which is an extra."""
-        module, _, name = target.partition(":")
+    def scene(self) -> Callable[[], Scene]:
+        """What carries the pole; BadInput where pybullet is not there, which is an extra."""
         try:
-            return getattr(importlib.import_module(module), name)
+            return load_class(self.carriers[self.settings.fidelity])
         except ModuleNotFoundError as error:
             raise BadInput(f"{self.name} needs {error.name}: pip install 'control_bench[bullet]'") from None
 

@@ -5,7 +5,6 @@ from typing import Literal
 
 from control_bench.settings import require
 from control_bench.tasks.balance import Balance, BalanceSettings
-from control_bench.worlds.cartpole import CartpoleWorld
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,4 @@ class KukaBalance(Balance):
     name = "kuka_balance"
     Settings = KukaBalanceSettings
     field = 0.25
-
-    def make_world(self) -> CartpoleWorld:
-        s, plate = self.settings, self.scene("control_bench.worlds.kuka_plate:KukaPlate")
-        return CartpoleWorld([plate() for _ in range(self.rows)], s.repeats, s.steps_per_repeat, s.push)
+    carriers = {"default": "control_bench.worlds.kuka_plate:KukaPlate"}

@@ -3,7 +3,7 @@
 from control_bench.bench.episode import Episode
 from control_bench.bench.pictures.base import Picture
 from control_bench.bench.pictures.curves import Curves
-from control_bench.registry import load_class
+from control_bench.resources import load_class
 from control_bench.tasks.base import Task
 
 PICTURES = {
