@@ -104,7 +104,8 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
     """Many rows of a task, stepped at once; row i of `reset(seed=s)` runs the episodes of `TaskEnv.reset(seed=s + i)`.
 
     A row whose episode ended starts its next one on the following step, whose action is ignored (NEXT_STEP); after
-    `reset(options={"once": True})` it stays out instead, and costs nothing, until the next reset.
+    `reset(options={"once": True})` it stays out instead, and costs nothing, until the next reset. Where the task has a
+    state, `info` holds it (rows, ...).
 
     Args:
         processes: that step the world, each its share of the rows; more than one only helps where physics is slow.
@@ -136,7 +137,7 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         self._ended[:] = False
         self._once = bool(options and options.get("once"))
         observation, _ = self._rows.settle(~self._ended)
-        return observation, {}
+        return observation, self._info()
 
     def _next_seeds(self, rows: np.ndarray) -> list[int]:
         return [int(self._rngs[row].integers(SEEDS)) for row in rows]
@@ -154,7 +155,10 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         observation, judgement = self._rows.settle(first)
         terminated, truncated = judgement.terminated & ~still, judgement.truncated & ~still
         self._ended = terminated | truncated | (still & self._once)
-        return observation, np.where(still, 0.0, judgement.reward), terminated, truncated, {}
+        return observation, np.where(still, 0.0, judgement.reward), terminated, truncated, self._info()
+
+    def _info(self) -> dict[str, np.ndarray]:
+        return {} if self.task.state_space is None else {"state": self.task.state(self._rows.readings)}
 
     def close_extras(self, **kwargs: Any) -> None:
         """Ends the processes, where there are any."""

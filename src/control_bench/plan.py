@@ -53,12 +53,8 @@ class Plan:
         reason = misfit(cls, task)
         if reason:
             raise BadInput(f"{cls.__name__} can't be used here: {reason}")
-        model = {"model": task.model} if cls.uses_model else {}
-        controller = cls(task.observation_space, task.action_space, settings, seed=seed, **model)
-        if getattr(settings, "mirror", False):
-            if task.symmetries is None:
-                raise BadInput(f"mirror: {self.task} has no symmetries with these settings: set mirror to false")
-            controller.symmetries = task.symmetries
+        told = {name: getattr(task, name) for name in cls.uses}
+        controller = cls(task.observation_space, task.action_space, settings, seed=seed, **told)
         if self.contents is not None:
             if not isinstance(controller, Trainable):
                 raise BadInput(f"controller '{self.controller}' takes no checkpoint: leave --checkpoint out")
@@ -93,7 +89,7 @@ class Plan:
 
 def misfit(cls: type[Controller], task: Task) -> str | None:
     """Why a controller does not suit a task, with the mend, or None if it does."""
-    if cls.uses_model and task.model is None:
+    if "model" in cls.uses and task.model is None:
         return "it wants a model of the robot, and the task has none: take a task of an arm, such as reach"
     return cls.refuses(task.observation_space, task.action_space)
 
@@ -130,7 +126,7 @@ def make_plan(
         preset: a name (`article`: `config/<task>/<controller>-article.yaml`) or a YAML file.
         checkpoint: a file or a training folder to act by.
         assignments: settings by `section.key`, or by `key` alone where one section has it.
-        shipped: act by the policy that ships for this pair, if one does and no checkpoint is named.
+        shipped: act by the policy that ships for this pair, or for its preset, if one does and no checkpoint is named.
     """
     plan = Plan(task, controller)
     # Names that are unknown, or of the wrong things, are told before anything else.
@@ -148,10 +144,11 @@ def make_plan(
             hint = nearest(preset, known) if known else "it has none"
             raise BadInput(f"{controller} on {task} has no preset '{preset}', {hint} (or name a YAML file)")
         _merge(plan, read_yaml(path), path)
-    ours = share() / "policies" / task / f"{controller}.pt"
+    name = f"{controller}-{preset}" if preset else controller
+    ours = share() / "policies" / task / f"{name}.pt"
     if checkpoint:
         _take_checkpoint(plan, locate_checkpoint(checkpoint))
-    elif shipped and ours.is_file() and not preset:
+    elif shipped and ours.is_file():
         _take_checkpoint(plan, ours)
     for key, value in (assignments or {}).items():
         section, name = _find(plan, key)

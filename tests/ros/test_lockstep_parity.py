@@ -104,8 +104,8 @@ def test_learning_from_pictures_of_two_cameras_is_learning_in_process(ros, tmp_p
     settings = {"task.longest": 40, "controller.learn_start": 20, "batch": 8, "hidden": [8], "filters": [4]}
     text = " ".join(f"{name}={value}" for name, value in settings.items()).replace(", ", ",")
     _, theirs = over_ros(
-        ros, tmp_path, "controller:=naf", "preset:=pixels", "learn:=true", "episodes:=8", f"settings:={text}",
+        ros, tmp_path, "controller:=naf", "preset:=pixels_alone", "learn:=true", "episodes:=8", f"settings:={text}",
         file="cartpole.launch",
     )  # fmt: skip
     assert sum(episode.steps for episode in theirs) > 30
-    assert_same(in_process("naf", 8, 0, learn=True, task="balance", preset="pixels", **settings), theirs)
+    assert_same(in_process("naf", 8, 0, learn=True, task="balance", preset="pixels_alone", **settings), theirs)

@@ -18,6 +18,9 @@ class Actor:
     def __init__(self, controller: Controller, learning: bool = False) -> None:
         if learning and not isinstance(controller, Learner):
             raise BadInput(f"{type(controller).__name__} does not learn: leave learning off, or take a Learner")
+        if learning and controller.wants_state:
+            mend = "set privileged to false, or train it by `control-bench train`"
+            raise BadInput(f"{type(controller).__name__} learns of a state that nobody tells while it drives: {mend}")
         self.controller, self.learning = controller, learning
         self._observation: np.ndarray | None = None
         self._action: Any = None

@@ -17,7 +17,7 @@ class ArmController(Controller):
         model: the arm.
     """
 
-    uses_model = True
+    uses = ("model",)
 
     def __init__(
         self, observation_space: spaces.Space, action_space: spaces.Space, settings: Any = None, seed: int = 0, *,

@@ -28,10 +28,8 @@ class Controller:
     """
 
     Settings: ClassVar[type] = NoSettings
-    uses_model: ClassVar[bool] = False
-    """Whether it takes the task's model, as a further argument."""
-    symmetries: Any = None
-    """The task's (`tasks/symmetry.py`), where there are any and it is told them."""
+    uses: ClassVar[tuple[str, ...]] = ()
+    """What it takes of the task as further arguments, by the attributes' names, such as `model`."""
     deadline: float | None = None
     """Seconds that `act` has, in real time; None where the world waits for it."""
     planned: np.ndarray | None = None
@@ -68,7 +66,7 @@ class Controller:
 @dataclass(frozen=True)
 class Transitions:
     """One step of several parallel episodes; arrays (rows, ...). `valid` is False in rows that only began an
-    episode."""
+    episode; `state` is the task's before the step, where it has one and somebody knows it."""
 
     observation: np.ndarray
     action: np.ndarray
@@ -77,6 +75,7 @@ class Transitions:
     terminated: np.ndarray
     truncated: np.ndarray
     valid: np.ndarray
+    state: np.ndarray | None = None
 
 
 class Trainable(Controller):
@@ -101,6 +100,9 @@ class Trainable(Controller):
 
 class Learner(Trainable):
     """A controller that learns from transitions, while it drives or from many rows at once."""
+
+    wants_state: bool = False
+    """Whether it learns of the task's state too, which nobody tells who only sees topics."""
 
     def greedy(self, observation: np.ndarray) -> np.ndarray:
         """The best known actions (rows, ...) for observations (rows, ...)."""

@@ -6,17 +6,16 @@ settings: matpalm's cartpole++ (2016).
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import nn
 
-from control_bench.learning.continuous import ContinuousLearner, ContinuousSettings
+from control_bench.learning.continuous import Actor, ContinuousLearner, ContinuousSettings
 from control_bench.learning.encoders import make_encoder
 from control_bench.learning.networks import Trunks
 from control_bench.learning.replay import Batch
-from control_bench.settings import require, require_layers, require_positive
+from control_bench.settings import require, require_positive
 
 NEARBY = 0.5
 """The furthest that smoothing goes, in shares of half the actions' range."""
@@ -26,14 +25,10 @@ NEARBY = 0.5
 class DDPGSettings(ContinuousSettings):
     """Attributes, beside those of the replay and the noise:
 
-    hidden, activation: of actor and critics alike. norm: layer normalisation. actor_rate: its learning rate. critics:
-    how many. smoothing: standard deviation of the noise on the actions ahead, 0 for none. actor_every: updates of
-    the critics for one of the actor.
+    actor_rate: the actor's learning rate. critics: how many. smoothing: standard deviation of the noise on the
+        actions ahead, 0 for none. actor_every: updates of the critics for one of the actor.
     """
 
-    hidden: tuple[int, ...] = (64, 64)
-    activation: Literal["relu", "tanh"] = "relu"
-    norm: bool = True
     actor_rate: float = 1e-3
     critics: int = 2
     smoothing: float = 0.0
@@ -43,22 +38,6 @@ class DDPGSettings(ContinuousSettings):
         super().__post_init__()
         require_positive(self, "actor_rate", "critics", "actor_every")
         require(self.smoothing >= 0, "smoothing should be 0 or more")
-        require_layers(self, "hidden")
-
-
-class Actor(nn.Module):
-    """Actions (batch, numbers) in -1..1 of observations."""
-
-    def __init__(self, encoder: nn.Module, numbers: int, s: DDPGSettings) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.trunk = Trunks(1, encoder.width, s.hidden, numbers, s.activation, s.norm)
-        with torch.no_grad():  # the first actions are about the middle, as in the article
-            self.trunk.weights[-1].uniform_(-1e-3, 1e-3)
-            self.trunk.biases[-1].zero_()
-
-    def forward(self, observation: torch.Tensor) -> torch.Tensor:
-        return torch.tanh(self.trunk(self.encoder(observation))[0])
 
 
 class Critic(nn.Module):

@@ -5,20 +5,24 @@ Q(x, u) = V(x) - (u - mu(x))ᵀ L(x) L(x)ᵀ (u - mu(x)) / 2, with L lower trian
 action is mu, without a search, and one network is trained as in Q-learning. Source of the first settings: matpalm's
 cartpole++ (2016), whose trunks for V, mu and L are separate too; `values` above 1 takes the least of so many V of what
 lies ahead (Fujimoto et al., 2018).
+
+With `privileged`, Q is learned of what a simulation knows, and what acts is a network of its own that sees what a robot
+sees: an asymmetric actor-critic (Pinto et al., 2018). The parabola says how far, and which way, each of its actions is
+from the best.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import nn
 
-from control_bench.learning.continuous import ContinuousLearner, ContinuousSettings
+from control_bench.errors import BadInput
+from control_bench.learning.continuous import Actor, ContinuousLearner, ContinuousSettings
 from control_bench.learning.encoders import make_encoder
 from control_bench.learning.networks import Trunks
 from control_bench.learning.replay import Batch
-from control_bench.settings import require_layers, require_positive
+from control_bench.settings import require_positive
 
 STEEPEST = 2.5
 """Of L's numbers, and the logarithms of those on its diagonal: a parabola that may grow as steep as it will drags the
@@ -29,19 +33,17 @@ values with it beyond all bounds, which was seen."""
 class NAFSettings(ContinuousSettings):
     """Attributes, beside those of the replay and the noise:
 
-    hidden, activation: of each of the trunks, for the value, the best action and the parabola. values: how many
-        there are of the value. norm: layer normalisation.
+    values: how many trunks there are of the value, beside the best action's and the parabola's. privileged: learn Q of
+        the task's state, and act by a network of observations that climbs it.
     """
 
     hidden: tuple[int, ...] = (128, 128)
-    activation: Literal["relu", "tanh"] = "relu"
     values: int = 2
-    norm: bool = True
+    privileged: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_positive(self, "values")
-        require_layers(self, "hidden")
 
 
 class NAFNetwork(nn.Module):
@@ -79,19 +81,48 @@ class NAF(ContinuousLearner):
 
     Settings = NAFSettings
 
+    @property
+    def acting(self) -> tuple[str, ...]:
+        return ("actor",) if self.settings.privileged else ("network",)
+
+    @property
+    def wants_state(self) -> bool:
+        return self.settings.privileged
+
+    def seen_by(self, name: str) -> str:
+        return self.judged if name == "network" else "observation"
+
     def make_networks(self):
         s, numbers = self.settings, int(np.prod(self.action_space.shape))
-        encoder = make_encoder(self.observation_space, s)
-        return {"network": NAFNetwork(encoder, numbers, s)}
+        if not s.privileged:
+            return {"network": NAFNetwork(make_encoder(self.observation_space, s), numbers, s)}
+        if self.state_space is None:
+            raise BadInput("privileged: the task has no state but what is observed: set privileged to false")
+        return {
+            "network": NAFNetwork(make_encoder(self.state_space, s), numbers, s),
+            "actor": Actor(make_encoder(self.observation_space, s), numbers, s),
+        }
 
     def best(self, observation: torch.Tensor) -> torch.Tensor:
-        return self.networks["network"].mean(observation)
+        return (
+            self.networks["actor"](observation)
+            if self.settings.privileged
+            else self.networks["network"].mean(observation)
+        )
 
     def learn_from(self, batch: Batch):
+        here, ahead = (torch.as_tensor(getattr(batch, name)) for name in (self.judged, f"next_{self.judged}"))
         with torch.no_grad():
-            value = self.targets["network"].value(torch.as_tensor(batch.next_observation)).amin(dim=0)
+            value = self.targets["network"].value(ahead).amin(dim=0)
             goal = self.goal(batch, value)
-        q_values = self.networks["network"].q_value(torch.as_tensor(batch.observation), self.unit(batch.action))
+        q_values = self.networks["network"].q_value(here, self.unit(batch.action))
         loss = self.loss_of(q_values, goal, batch)
         self.descend("network", loss)
         return (goal - q_values).mean(dim=0), {"loss": float(loss.detach()), "q_value": float(q_values.detach().mean())}
+
+    def learn_to_act(self, batch: Batch) -> None:
+        if not self.settings.privileged:
+            return
+        action = self.networks["actor"](torch.as_tensor(batch.observation))
+        q_values = self.networks["network"].q_value(torch.as_tensor(batch.state), action)
+        self.descend("actor", -q_values[0].mean())

@@ -1,24 +1,51 @@
 """What learners share whose actions are numbers: noise to explore by, and actions in shares of half their range."""
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from gymnasium import spaces
+from torch import nn
 
 from control_bench.controllers.base import Transitions, refuse_unless
 from control_bench.learning.exploration import ActionNoise, NoiseSettings
 from control_bench.learning.network_policy import in_space
+from control_bench.learning.networks import Trunks
 from control_bench.learning.off_policy import OffPolicyLearner, OffPolicySettings
+from control_bench.settings import require_layers
 
 
 @dataclass(frozen=True)
 class ContinuousSettings(OffPolicySettings, NoiseSettings):
-    """What can be set of a replay and of the noise."""
+    """Attributes, beside those of the replay and the noise:
+
+    hidden, activation: of each of the networks' trunks. norm: layer normalisation.
+    """
+
+    hidden: tuple[int, ...] = (64, 64)
+    activation: Literal["relu", "tanh"] = "relu"
+    norm: bool = True
 
     def __post_init__(self) -> None:
         OffPolicySettings.__post_init__(self)
         NoiseSettings.__post_init__(self)
+        require_layers(self, "hidden")
+
+
+class Actor(nn.Module):
+    """Actions (batch, numbers) in -1..1 of observations."""
+
+    def __init__(self, encoder: nn.Module, numbers: int, s: ContinuousSettings) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.trunk = Trunks(1, encoder.width, s.hidden, numbers, s.activation, s.norm)
+        with torch.no_grad():  # the first actions are about the middle, as in the article
+            self.trunk.weights[-1].uniform_(-1e-3, 1e-3)
+            self.trunk.biases[-1].zero_()
+
+    def forward(self, observation: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(self.trunk(self.encoder(observation))[0])
 
 
 class ContinuousLearner(OffPolicyLearner):
@@ -26,8 +53,8 @@ class ContinuousLearner(OffPolicyLearner):
 
     Settings = ContinuousSettings
 
-    def __init__(self, observation_space, action_space, settings=None, seed: int = 0) -> None:
-        super().__init__(observation_space, action_space, settings, seed)
+    def __init__(self, observation_space, action_space, settings=None, seed: int = 0, **told: Any) -> None:
+        super().__init__(observation_space, action_space, settings, seed, **told)
         low, high = (bound.astype(np.float64) for bound in (self.action_space.low, self.action_space.high))
         self._middle, self._half = (low + high) / 2.0, (high - low) / 2.0
         self._noise = ActionNoise(self.settings, int(np.prod(self.action_space.shape)))

@@ -1,7 +1,8 @@
 """Learners whose policy is a torch network: what acts is one function of tensors, which is also what `export`
 writes."""
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ class NetworkPolicy(Learner):
             variables. updates: so far.
     """
 
-    acting: ClassVar[tuple[str, ...]]
+    acting: tuple[str, ...]
 
     def __init__(self, observation_space, action_space, settings=None, seed: int = 0) -> None:
         super().__init__(observation_space, action_space, settings, seed)
@@ -45,11 +46,11 @@ class NetworkPolicy(Learner):
         """A network, and those that begin as it does."""
         return [self.networks[name]]
 
-    def fit(self, seen: np.ndarray) -> None:
-        """The encoders take their measure of observations (count, ...)."""
+    def fit(self, seen: Callable[[str], np.ndarray]) -> None:
+        """The encoders take their measure of what their networks, by name, have seen (count, ...)."""
         for name in self._unfitted:
             for network in self.copies(name):
-                network.encoder.fit(seen)
+                network.encoder.fit(seen(name))
         self._unfitted = []
 
     def metrics(self) -> dict[str, float]:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from torch import nn
 from torch.nn import functional as F
 
@@ -34,8 +35,8 @@ class OffPolicySettings(EncoderSettings):
         batch: steps in an update. learn_start: steps before the first one; update_every: steps until the next updates
             are due, so many at a time.
         target_every: updates between copies to the target network; target_rate: the share copied (1: all of it).
-        mirror: learn from every step as one of the task's symmetries shows it, drawn evenly. shift: learn from pictures
-            that are moved by up to so many pixels either way.
+        mirror: learn the values of every step as one of the task's symmetries shows it, drawn evenly. shift: learn from
+            pictures that are moved by up to so many pixels either way.
         replay: steps remembered. priority: exponent of prioritised replay, 0 for none; importance: its beta at the
             start, which reaches 1 after importance_steps.
     """
@@ -76,15 +77,25 @@ class OffPolicySettings(EncoderSettings):
 class OffPolicyLearner(NetworkPolicy):
     """Of a learner of one's own: `make_networks`, `learn_from`, `action_of` and `explore`.
 
+    Args:
+        state_space, symmetries: the task's (`tasks/base.py`), where it has them.
+
     Attributes:
         targets: slow copies, by the name of the network they follow. optimisers: by name. steps: so far.
     """
 
+    uses = ("state_space", "symmetries")
     acting = ("network",)
 
-    def __init__(self, observation_space, action_space, settings=None, seed: int = 0) -> None:
+    def __init__(
+        self, observation_space, action_space, settings=None, seed: int = 0, *, state_space: spaces.Space | None = None,
+        symmetries: Any = None,
+    ) -> None:  # fmt: skip
+        self.state_space, self.symmetries = state_space, symmetries
         super().__init__(observation_space, action_space, settings, seed)
         s = self.settings
+        if s.mirror and (symmetries is None or (self.judged == "observation" and state_space is not None)):
+            raise BadInput("mirror: the task has no symmetries with these settings: set mirror to false")
         if s.shift and not is_picture(self.observation_space):
             raise BadInput(f"shift: {self.observation_space} is no picture that could be moved: set shift to 0")
         followed = seeded(self.make_networks, seed)
@@ -109,6 +120,19 @@ class OffPolicyLearner(NetworkPolicy):
         """One update of every network on a batch; the TD errors (batch,) and what is to be logged."""
         raise NotImplementedError
 
+    @property
+    def judged(self) -> str:
+        """What values are learned of: the `observation`, or the `state`."""
+        return "state" if self.wants_state else "observation"
+
+    def learn_to_act(self, batch: Batch) -> None:
+        """One update of what acts, where that is another network than those whose values were learned from the batch,
+        here never in a mirror."""
+
+    def seen_by(self, name: str) -> str:
+        """What a network sees: the `observation`, or the `state`."""
+        return "observation"
+
     def learn(self, transitions: Transitions) -> None:
         s = self.settings
         self.replay.add(transitions)
@@ -125,17 +149,16 @@ class OffPolicyLearner(NetworkPolicy):
         """One step of gradient descent on a batch, and the targets' share of it."""
         s = self.settings
         if self._unfitted:
-            self.fit(self.replay.observations())
+            self.fit(lambda name: self.replay.held(self.seen_by(name)))
         beta = s.importance + (1.0 - s.importance) * min(1.0, self.steps / s.importance_steps)
         batch = self.replay.sample(s.batch, self.rng, beta)
-        if s.mirror:
-            batch = self._mirrored(batch)
         if s.shift:
             here, ahead = (shifted(one, s.shift, self.rng) for one in (batch.observation, batch.next_observation))
             batch = replace(batch, observation=here, next_observation=ahead)
         if s.reward_scale != 1.0:
             batch = replace(batch, reward=batch.reward * np.float32(s.reward_scale))
-        errors, self._logged = self.learn_from(batch)
+        errors, self._logged = self.learn_from(self._mirrored(batch) if s.mirror else batch)
+        self.learn_to_act(batch)
         self.replay.set_errors(batch.index, errors.detach().numpy())
         self.updates += 1
         if self.updates % s.target_every == 0:
@@ -144,12 +167,9 @@ class OffPolicyLearner(NetworkPolicy):
 
     def _mirrored(self, batch: Batch) -> Batch:
         which = self.rng.integers(0, len(self.symmetries.observation), len(batch.index))
-        return replace(
-            batch,
-            observation=self.symmetries.observations(batch.observation, which),
-            action=self.symmetries.actions(batch.action, which),
-            next_observation=self.symmetries.observations(batch.next_observation, which),
-        )
+        names = self.judged, f"next_{self.judged}"
+        shown = {name: self.symmetries.observations(getattr(batch, name), which) for name in names}
+        return replace(batch, action=self.symmetries.actions(batch.action, which), **shown)
 
     def copies(self, name: str) -> list[nn.Module]:
         return super().copies(name) + ([self.targets[name]] if name in self.targets else [])

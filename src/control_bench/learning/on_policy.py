@@ -102,7 +102,7 @@ class OnPolicyLearner(NetworkPolicy):
         if self.full():
             steps = self.rollout.take()
             if self._unfitted:
-                self.fit(steps.observation[steps.valid])
+                self.fit(lambda name: steps.observation[steps.valid])
             self._logged = self.learn_from(steps)
             self.updates += 1
 

@@ -23,6 +23,8 @@ class Batch:
     ahead: np.ndarray
     index: np.ndarray
     weight: np.ndarray
+    state: np.ndarray | None = None
+    next_state: np.ndarray | None = None
 
 
 class SumTree:
@@ -76,7 +78,7 @@ class Replay:
         rows = len(transitions.valid)
         slots = -(-self.capacity // rows) + self.n_step + 1
         for name, values in vars(transitions).items():
-            if name != "next_observation":
+            if name != "next_observation" and values is not None:
                 self._data[name] = np.zeros((slots, *values.shape), values.dtype)
         if self.priority_exponent:
             self._tree = SumTree(slots * rows)
@@ -106,10 +108,10 @@ class Replay:
         drawable = np.arange(max(0, self._head - slots + 1), max(0, self._head - self.n_step)) % slots
         return int(self._data["valid"][drawable].sum())
 
-    def observations(self) -> np.ndarray:
-        """Those of the steps that are held (count, ...)."""
+    def held(self, name: str) -> np.ndarray:
+        """Of the steps that are held, what is called so in Transitions (count, ...)."""
         held = slice(0, min(self._head, len(self._data["valid"])))
-        return self._data["observation"][held][self._data["valid"][held]]
+        return self._data[name][held][self._data["valid"][held]]
 
     def sample(self, size: int, rng: np.random.Generator, importance: float = 1.0) -> Batch:
         """Draws `size` steps; `importance` is beta, how far the weights undo the priorities' bias."""
@@ -124,10 +126,11 @@ class Replay:
             slot, row = self._draw_evenly(size, rng)
             index, weight = slot * rows + row, np.ones(size, np.float32)
         reward, ahead, last = self._look_ahead(slot, row)
-        data = self._data
+        data, following = self._data, (last + 1) % slots
+        states = (data["state"][slot, row], data["state"][following, row]) if "state" in data else ()
         return Batch(
-            data["observation"][slot, row], data["action"][slot, row], reward,
-            data["observation"][(last + 1) % slots, row], ahead, index, weight,
+            data["observation"][slot, row], data["action"][slot, row], reward, data["observation"][following, row],
+            ahead, index, weight, *states,
         )  # fmt: skip
 
     def _draw_evenly(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

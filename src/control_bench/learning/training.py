@@ -69,7 +69,8 @@ class Trainer:
         self.out, self.about = out, about
         self.progress = Progress()
         self.curves = Curves(out)
-        self._observation, _ = envs.reset(seed=seed)
+        self._observation, info = envs.reset(seed=seed)
+        self._state = info.get("state")
         self._ended = np.zeros(envs.num_envs, dtype=bool)
         self._totals = np.zeros(envs.num_envs)
 
@@ -128,10 +129,12 @@ class Trainer:
                 f"after {self.progress.steps} steps the policy's actions are no numbers any more: lower learning_rate "
                 f"or clip_gradient; {self.out / 'last.pt'} is as it was"
             )
-        observation, reward, terminated, truncated, _ = self.envs.step(action)
+        observation, reward, terminated, truncated, info = self.envs.step(action)
         valid = ~self._ended
-        self.learner.learn(Transitions(self._observation, action, reward, observation, terminated, truncated, valid))
-        self._observation, self._ended = observation, terminated | truncated
+        self.learner.learn(
+            Transitions(self._observation, action, reward, observation, terminated, truncated, valid, self._state)
+        )
+        self._observation, self._state, self._ended = observation, info.get("state"), terminated | truncated
         self._totals = np.where(valid, self._totals + reward, 0.0)
         self.progress.steps += int(valid.sum())
         self.progress.episodes += int(self._ended.sum())
@@ -160,6 +163,7 @@ class Trainer:
             "learner": self.learner.get_state(),
             "envs": self.envs.get_state() if hasattr(self.envs, "get_state") else None,
             "observation": self._observation,
+            "state": self._state,
             "ended": self._ended,
             "totals": self._totals,
             "episodes": self.progress.episodes,
@@ -185,6 +189,7 @@ class Trainer:
         if state["envs"] is not None:
             self.envs.set_state(state["envs"])
             self._observation, self._ended, self._totals = state["observation"], state["ended"], state["totals"]
+            self._state = state.get("state")  # older ones had none
         else:  # the gap between what was seen last and the new episodes, which a replay must not learn from
             nothing = np.zeros(self.envs.num_envs, dtype=bool)
             action = self.learner.explore(self._observation)

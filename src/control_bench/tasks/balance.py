@@ -144,14 +144,12 @@ class Balance(Task):
         super().__init__(settings or self.Settings(), rows)
         s = self.settings
         self.step_duration = s.repeats * s.steps_per_repeat * PHYSICS_STEP
+        self.observed, self.observation_space = ("poses",), spaces.Box(-np.inf, np.inf, (s.repeats, 2, 7), np.float64)
+        self.symmetries = _symmetries(s.repeats, s.actions == "discrete")
         if s.observation == "pixels":
-            self.observed = ("images",)
+            self.observed, self.state_space = ("images",), self.observation_space
             shape = (s.size, s.size, 3 * s.cameras * s.repeats)
             self.observation_space = spaces.Box(0, 255, shape, np.uint8)
-        else:
-            self.observed = ("poses",)
-            self.observation_space = spaces.Box(-np.inf, np.inf, (s.repeats, 2, 7), np.float64)
-            self.symmetries = _symmetries(s.repeats, s.actions == "discrete")
         continuous = s.actions == "continuous"
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32) if continuous else spaces.Discrete(len(PUSHES))
         self.cameras = tuple(Camera(eye, TARGET, near=NEAR[s.fidelity], size=s.size) for eye in EYES[: s.cameras])
@@ -186,6 +184,9 @@ class Balance(Task):
             return readings["poses"]
         images = readings["images"]  # (rows, repeats, cameras, height, width, 3)
         return images.transpose(0, 3, 4, 1, 2, 5).reshape(len(images), *self.observation_space.shape)
+
+    def state(self, readings: Readings) -> np.ndarray:
+        return readings["poses"]
 
     def command(self, action: np.ndarray) -> np.ndarray:
         """Forces (rows, 2), N; BadInput for actions of another shape or that are not finite."""

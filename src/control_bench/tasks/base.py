@@ -38,9 +38,12 @@ class Task:
         score_units: of its `scores`, where they have one.
         step_duration: seconds of simulated time in a step.
         observation_space, action_space: of one row.
+        state_space: of what a simulation knows beside what is observed, None where that is nothing more: learners may
+            learn from it in training, and no policy acts by it.
         observed: the readings that `observe` uses, so that over ROS no other topic need be waited for.
         recorded: those that `judge` uses and that are kept with an episode, None for all: pictures can be drawn again.
-        symmetries: changes of observation and action that leave the task as it is, None where there are none.
+        symmetries: changes of observation and action that leave the task as it is, None where there are none; where
+            there is a state, of the state and the action.
         model: what controllers that plan may know of the robot, None where there is no model.
     """
 
@@ -52,6 +55,7 @@ class Task:
     recorded: tuple[str, ...] | None = None
     observation_space: gymnasium.Space
     action_space: gymnasium.Space
+    state_space: gymnasium.Space | None = None
     model: ArmModel | None = None
     symmetries: Symmetries | None = None
 
@@ -68,6 +72,10 @@ class Task:
 
     def observe(self, readings: Readings, first: np.ndarray) -> np.ndarray:
         """What the controller sees (rows, ...). first: bool (rows,), where these readings begin an episode."""
+        raise NotImplementedError
+
+    def state(self, readings: Readings) -> np.ndarray:
+        """What the simulation knows (rows, ...), where there is a `state_space`."""
         raise NotImplementedError
 
     def command(self, action: np.ndarray) -> np.ndarray:

@@ -1,0 +1,212 @@
+"""NAF whose values are learned of a state that only a simulation knows: what learns of what, by differences, and
+that what acts learns to."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from playing import Beam, drawn, numeric_gradient
+
+from control_bench.controllers.actor import Actor
+from control_bench.controllers.base import Transitions
+from control_bench.controllers.naf import NAF, NAFSettings
+from control_bench.errors import BadInput
+from control_bench.learning.networks import get_variables, set_variables
+from control_bench.plan import make_plan
+from control_bench.registry import make_env, make_vector_env
+
+SEEN = spaces.Box(np.array([-2.0, 0.0], np.float32), np.array([2.0, 8.0], np.float32))
+STATES = spaces.Box(-1.0, 1.0, (3,), np.float32)
+ACTIONS = spaces.Box(np.array([-1.0, 2.0], np.float32), np.array([3.0, 4.0], np.float32))
+TINY = dict(hidden=(3,), activation="tanh", clip_gradient=0.0, learning_rate=0.01, batch=8, replay=60, learn_start=20)
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def naf(seed=0, state_space=STATES, observations=SEEN, actions=ACTIONS, **settings):
+    settings = NAFSettings(**TINY | {"privileged": True} | settings)
+    return NAF(observations, actions, settings, seed=seed, state_space=state_space)
+
+
+def steps(count, seed=7, seen_seed=8):
+    """Random steps; what is observed is drawn apart from all else."""
+    rng, other = np.random.default_rng(seed), np.random.default_rng(seen_seed)
+    state, here = drawn(rng, STATES, 2), drawn(other, SEEN, 2)
+    for _ in range(count):
+        ahead, there, no = drawn(rng, STATES, 2), drawn(other, SEEN, 2), np.zeros(2, bool)
+        action, reward, ended = drawn(rng, ACTIONS, 2), rng.normal(size=2), rng.random(2) < 0.1
+        yield Transitions(here, action, reward, there, ended, no, ~no, state)
+        state, here = ahead, there
+
+
+def feed(learner, count, **seeds):
+    for step in steps(count, **seeds):
+        learner.learn(step)
+    return learner
+
+
+def same(one, other):
+    return all(np.array_equal(value, other[name]) for name, value in one.items())
+
+
+def variables(learner, name):
+    return get_variables(learner.networks[name])
+
+
+def test_values_are_learned_of_the_state_alone_and_actions_of_both():
+    one, other = feed(naf(), 40), feed(naf(), 40, seen_seed=9)
+    assert one.updates == 60
+    assert same(variables(one, "network"), variables(other, "network"))
+    assert not same(variables(one, "actor"), variables(other, "actor"))
+
+
+def test_values_are_learned_as_from_observations():
+    privileged = feed(naf(), 40)
+    plain = NAF(STATES, ACTIONS, NAFSettings(**TINY))
+    set_variables(plain.networks["network"], get_variables(naf().networks["network"]))
+    set_variables(plain.targets["network"], get_variables(naf().targets["network"]))
+    for step in steps(40):
+        plain.learn(replace(step, observation=step.state, next_observation=None, state=None))
+    assert plain.updates == privileged.updates > 0
+    for name, value in variables(plain, "network").items():
+        np.testing.assert_array_equal(value, variables(privileged, "network")[name])
+
+
+def test_the_actor_climbs_the_parabola_of_the_state():
+    learner = feed(naf(learn_start=1000), 40)  # its optimisers have no memory yet, which would be of single precision
+    for network in learner.networks.values():
+        network.double()
+    batch = learner.replay.sample(8, np.random.default_rng(0))
+    batch = replace(batch, state=batch.state.astype(np.float64), observation=batch.observation.astype(np.float64))
+    actor, judge = learner.networks["actor"], learner.networks["network"]
+    before = get_variables(actor)
+
+    def loss(values):
+        set_variables(actor, values)
+        with torch.no_grad():
+            action = actor(torch.as_tensor(batch.observation))
+            return -float(judge.q_value(torch.as_tensor(batch.state), action)[0].mean())
+
+    expected = numeric_gradient(loss, before)
+    set_variables(actor, before)
+    learner.learn_to_act(batch)
+    for name, parameter in actor.named_parameters():
+        np.testing.assert_allclose(parameter.grad.numpy(), expected[name], rtol=1e-5, atol=1e-8)
+        assert not np.array_equal(get_variables(actor)[name], before[name]), name
+
+
+def test_the_policy_is_the_actor_which_knows_no_state():
+    learner, other = feed(naf(), 40), naf(seed=1)
+    assert set(learner.get_policy()) == {"actor"}
+    judge = variables(other, "network")
+    other.set_policy(learner.get_policy())
+    seen = drawn(np.random.default_rng(3), SEEN, 5)
+    np.testing.assert_array_equal(other.greedy(seen), learner.greedy(seen))
+    assert same(judge, variables(other, "network"))
+
+
+@pytest.mark.parametrize("preprocess", ["standardise", "whiten"])
+def test_each_network_takes_the_measure_of_what_it_sees(preprocess):
+    learner = feed(naf(preprocess=preprocess), 21)
+    seen, states = learner.networks["actor"].encoder, learner.networks["network"].encoder
+    assert seen.shift.shape == (2,) and states.shift.shape == (3,)
+    assert seen.shift[1] > 2.5 and states.shift.abs().max() < 0.5  # the middles of 0..8 and of -1..1
+    np.testing.assert_array_equal(states.shift, learner.targets["network"].encoder.shift)
+
+
+@pytest.mark.parametrize("n_step", [1, 3])
+def test_a_state_taken_over_learns_on_exactly(n_step):
+    one, other = feed(naf(n_step=n_step), 30), naf(seed=1, n_step=n_step)
+    other.set_state(one.get_state())
+    for learner in (one, other):
+        feed(learner, 20, seed=10)
+    for name in ("network", "actor"):
+        assert same(variables(one, name), variables(other, name))
+
+
+def test_values_are_learned_in_the_mirror_and_actions_as_they_were():
+    plan = make_plan("balance", "naf", assignments={
+        "observation": "pixels", "size": 12, "filters": [2], "hidden": [4], "batch": 16, "learn_start": 20,
+        "privileged": True, "mirror": True, "reward_scale": 1.0, "learning_rate": 1e-3,
+    })  # fmt: skip
+    task = plan.make_task(2)
+    learner, envs, told = plan.make_controller(task, 3), make_vector_env("balance", 2, **plan.task_settings), []
+    sample, learn_from, learn_to_act = learner.replay.sample, learner.learn_from, learner.learn_to_act
+    learner.replay.sample = lambda *given: told.append([sample(*given)]) or told[-1][0]
+    learner.learn_from = lambda batch: told[-1].append(batch) or learn_from(batch)
+    learner.learn_to_act = lambda batch: told[-1].append(batch) or learn_to_act(batch)
+    here, info = envs.reset(seed=1)
+    ended = np.zeros(2, bool)
+    for _ in range(30):
+        action = learner.explore(here)
+        there, reward, terminated, truncated, ahead = envs.step(action)
+        learner.learn(Transitions(here, action, reward, there, terminated, truncated, ~ended, info["state"]))
+        here, info, ended = there, ahead, terminated | truncated
+    assert len(told) > 10
+    for was, shown, acted in told:
+        assert acted is was
+        np.testing.assert_array_equal(shown.observation, was.observation)
+        which = [
+            next(k for k in range(8) if np.array_equal(task.symmetries.observations(was.state, np.full(16, k))[row],
+                                                       shown.state[row]))
+            for row in range(16)
+        ]  # fmt: skip
+        np.testing.assert_array_equal(task.symmetries.observations(was.next_state, np.array(which)), shown.next_state)
+        np.testing.assert_array_equal(task.symmetries.actions(was.action, np.array(which)), shown.action)
+        assert len(set(which)) > 3
+
+
+def test_it_learns_to_act_by_what_it_sees():
+    # The point's place is seen twice as large, and beside a number that means nothing.
+    def seen(x):
+        return np.concatenate([2.0 * x, 4.0 + 4.0 * np.sin(50.0 * x)], axis=1).astype(np.float32)
+
+    place, move = spaces.Box(-1, 1, (1,), np.float32), spaces.Box(-1, 1, (1,), np.float32)
+    learner = naf(0, place, actions=move, hidden=(32,), activation="relu", clip_gradient=10.0, learning_rate=3e-3,
+                  batch=32, replay=2000, learn_start=200, discount=0.9, noise_start=0.5)  # fmt: skip
+
+    def score():
+        env, total = Beam(40, 123, "continuous"), 0.0
+        while not env.ended.all():
+            total += env.step(learner.greedy(seen(env.x))).reward.mean()
+        return total
+
+    before, env = score(), Beam(4, 0, "continuous")
+    for _ in range(500):
+        step = env.step(learner.explore(seen(env.x)))
+        shown = {"observation": seen(step.observation), "next_observation": seen(step.next_observation)}
+        learner.learn(replace(step, state=step.observation, **shown))
+    assert before < -4.0 and score() > -1.6
+
+
+def test_to_learn_while_it_drives_is_refused_in_one_line():
+    with pytest.raises(
+        BadInput, match="NAF learns of a state that nobody tells while it drives: .*`control-bench train`"
+    ):
+        Actor(naf(), learning=True)
+    Actor(naf(privileged=False), learning=True)
+
+
+def test_a_task_whose_state_is_observed_is_refused_in_one_line():
+    with pytest.raises(BadInput, match="privileged: the task has no state but what is observed: set privileged to"):
+        naf(state_space=None)
+    plan = make_plan("balance", "naf", assignments={"privileged": True})
+    with pytest.raises(BadInput, match="privileged"):
+        plan.make_controller(plan.make_task())
+
+
+def test_the_state_of_pictures_is_the_poses_of_the_same_episodes():
+    settings = dict(actions="continuous", size=12)
+    envs = make_vector_env("balance", 2, observation="pixels", **settings)
+    alone = [make_env("balance", **settings) for _ in range(2)]
+    _, info = envs.reset(seed=5)
+    poses = np.stack([env.reset(seed=5 + row)[0] for row, env in enumerate(alone)])
+    np.testing.assert_array_equal(info["state"], poses)
+    for step in range(5):
+        action = np.array([[0.3, -0.2], [0.1 * step, 0.5]], np.float32)
+        info = envs.step(action)[-1]
+        poses = np.stack([env.step(action[row])[0] for row, env in enumerate(alone)])
+        np.testing.assert_array_equal(info["state"], poses)
+    assert "state" not in make_vector_env("balance", 1).reset(seed=1)[1]
