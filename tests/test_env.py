@@ -130,7 +130,12 @@ def test_rows_that_play_one_episode_play_the_same_and_then_stay_out(task):
     on.reset(seed=5), once.reset(seed=5, options={"once": True})
     moves, over, last = [], np.zeros(4, dtype=bool), {}
     world_step = once._rows.world.step
-    once._rows.world.step = lambda command, active: moves.append(active.copy()) or world_step(command, active)
+
+    def step(command, active=None):
+        moves.append(np.ones(4, dtype=bool) if active is None else active.copy())
+        world_step(command, active)
+
+    once._rows.world.step = step
     on.action_space.seed(1)
     while not over.all():
         actions = on.action_space.sample()

@@ -148,6 +148,11 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         still = self._ended  # and of these, the rows that begin another episode
         first = still & (not self._once)
         command = self.task.command(np.asarray(actions))
+        if not still.any():  # as in most steps, which saves a tenth of one
+            self._rows.world.step(command)
+            observation, judgement = self._rows.settle(first)
+            self._ended = judgement.ended
+            return observation, judgement.reward, judgement.terminated, judgement.truncated, self._info()
         if first.any():
             rows = np.flatnonzero(first)
             self._rows.begin(rows, self._next_seeds(rows))

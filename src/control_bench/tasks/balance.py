@@ -39,7 +39,7 @@ Memory = np.dtype([("length", np.int64), ("outcome", np.int64), ("lean", np.floa
 
 
 @njit(cache=True)
-def _judge(poses, shares, first, longest, field, angle, action, effort, forgiving, memory, reward, failed, over):
+def _judge(poses, pushed, force, first, longest, field, angle, action, effort, forgiving, memory, reward, failed, over):
     """Adds a step to every row's memory; what it earned, whether it failed, whether the time is up."""
     for row in range(len(poses)):
         place, about = poses[row, -1, 1, :2], memory[row]
@@ -55,7 +55,7 @@ def _judge(poses, shares, first, longest, field, angle, action, effort, forgivin
         about.outcome = (1 if distance > field else 2) if failed[row] else 3 if over[row] else 0
         if failed[row] and not forgiving:
             continue
-        x, y = shares[row]
+        x, y = pushed[row, 0] / force, pushed[row, 1] / force
         reward[row] = 1.0
         if angle:
             reward[row] += max(0.0, 2.0 * LEAN - abs(roll) - abs(pitch))
@@ -63,6 +63,28 @@ def _judge(poses, shares, first, longest, field, angle, action, effort, forgivin
             reward[row] += 0.5 - math.sqrt(x * x + y * y)
         if effort:
             reward[row] += 4.0 * (1.0 - (abs(x) + abs(y)) / 2.0)
+
+
+@njit(cache=True)
+def _forces_of_choices(chosen, force, forces):
+    """Of actions by their places in PUSHES; whether all are there."""
+    for row in range(len(chosen)):
+        if not 0 <= chosen[row] < len(PUSHES) or chosen[row] != math.floor(chosen[row]):
+            return False
+        forces[row] = force * PUSHES[int(chosen[row])]
+    return True
+
+
+@njit(cache=True)
+def _forces_of_shares(shares, force, forces):
+    """Of shares, cut to -1..1; whether all are finite."""
+    for row in range(len(shares)):
+        for axis in range(2):
+            share = shares[row, axis]
+            if not math.isfinite(share):
+                return False
+            forces[row, axis] = force * min(max(share, -1.0), 1.0)
+    return True
 
 
 def _symmetries(repeats: int, discrete: bool) -> Symmetries:
@@ -190,15 +212,14 @@ class Balance(Task):
 
     def command(self, action: np.ndarray) -> np.ndarray:
         """Forces (rows, 2), N; BadInput for actions of another shape or that are not finite."""
-        if self.settings.actions == "discrete":
-            chosen = np.asarray(action)
-            if not ((chosen == np.trunc(chosen)) & (chosen >= 0) & (chosen < len(PUSHES))).all():
-                raise BadInput(f"the action {chosen.tolist()} should be a whole number from 0 to {len(PUSHES) - 1}")
-            return self.settings.force * PUSHES[chosen.astype(int)]
         action = np.asarray(action, dtype=float)
-        if action.shape[1:] != (2,) or not np.isfinite(action).all():
+        forces = np.empty((len(action), 2))
+        if self.settings.actions == "discrete":
+            if action.ndim != 1 or not _forces_of_choices(action, self.settings.force, forces):
+                raise BadInput(f"the action {action.tolist()} should be a whole number from 0 to {len(PUSHES) - 1}")
+        elif action.shape[1:] != (2,) or not _forces_of_shares(action, self.settings.force, forces):
             raise BadInput(f"the action {action.tolist()} should be two finite numbers from -1 to 1")
-        return self.settings.force * np.clip(action, -1.0, 1.0)
+        return forces
 
     def action(self, command: np.ndarray) -> np.ndarray:
         shares = command / self.settings.force
@@ -210,10 +231,11 @@ class Balance(Task):
         return readings["force"]
 
     def judge(self, readings: Readings, first: np.ndarray) -> Judgement:
-        reward, (failed, over) = np.zeros(self.rows), np.zeros((2, self.rows), dtype=bool)
+        s, reward = self.settings, np.zeros(self.rows)
+        failed, over = np.zeros(self.rows, dtype=bool), np.zeros(self.rows, dtype=bool)
         _judge(
-            readings["poses"], readings["force"] / self.settings.force, first, self.settings.longest, self.field,
-            *self._rules, self._forgiving, self._memory, reward, failed, over,
+            readings["poses"], readings["force"], s.force, first, s.longest, self.field, *self._rules, self._forgiving,
+            self._memory, reward, failed, over,
         )  # fmt: skip
         return Judgement(reward, failed, over)
 

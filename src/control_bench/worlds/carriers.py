@@ -60,7 +60,7 @@ class Cart(BulletScene):
         self._floor = self._load("ground")
         self._cart, self._pole = self._load("cart", (0.0, 0.0, self.height)), self._load("pole", POLE_AT)
 
-    def apply(self, force: np.ndarray, steps: int) -> None:
+    def apply(self, force: Sequence[float], steps: int) -> None:
         """At the cart's centre, wherever it has got to."""
         cart, force = self._cart, (float(force[0]), float(force[1]), 0.0)
         for _ in range(steps):
@@ -82,7 +82,7 @@ class ArticleCart(Cart):
         self._advance()  # a force that still waits for its step would wait for the next episode's first one
         super().restore()
 
-    def apply(self, force: np.ndarray, steps: int) -> None:
+    def apply(self, force: Sequence[float], steps: int) -> None:
         force = (float(force[0]), float(force[1]), 0.0)
         for _ in range(steps):
             self._advance()

@@ -4,7 +4,9 @@ Source: matpalm's cartpole++ (2016). The episodes begin with a push: from rest, 
 Rows are parallel scenes, each a pybullet of its own.
 """
 
+import math
 from array import array
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -29,7 +31,7 @@ class Scene(Protocol):
 
     def restore(self) -> None: ...
 
-    def apply(self, force: np.ndarray, steps: int) -> None:
+    def apply(self, force: Sequence[float], steps: int) -> None:
         """Pushes the carrier with a force (2,), N, for some steps of physics."""
 
     def poses(self) -> np.ndarray:
@@ -82,12 +84,12 @@ class CartpoleWorld:
     def step(self, command: np.ndarray, active: np.ndarray | None = None) -> None:
         """Applies forces (rows, 2), N, for one control step; BadInput where one is not finite."""
         rows = range(self.rows) if active is None else np.flatnonzero(active)
-        if not np.isfinite(command).all() and not np.isfinite(command[rows]).all():
+        if not math.isfinite(command.sum()) and not np.isfinite(command[rows]).all():
             raise BadInput(f"the force {command[rows].tolist()} is not finite: send finite N")
         for row in rows:
-            self._step(row, np.array(command[row], dtype=float))
+            self._step(row, command[row].tolist())
 
-    def _step(self, row: int, force: np.ndarray) -> None:
+    def _step(self, row: int, force: Sequence[float]) -> None:
         for repeat in range(self._repeats):
             self._scenes[row].apply(force, self._steps)
             self._poses[row, repeat] = self._scenes[row].poses()

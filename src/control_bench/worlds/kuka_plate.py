@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from collections.abc import Sequence
 
 import numpy as np
 import pybullet
@@ -64,9 +65,9 @@ class KukaPlate(BulletScene):
         super().restore()
         self._velocity = np.zeros(2)
 
-    def apply(self, force: np.ndarray, steps: int) -> None:
+    def apply(self, force: Sequence[float], steps: int) -> None:
         for _ in range(steps):
-            self._velocity = np.clip(self._velocity + PHYSICS_STEP / CARRIED * force, -FASTEST, FASTEST)
+            self._velocity = np.clip(self._velocity + PHYSICS_STEP / CARRIED * np.asarray(force), -FASTEST, FASTEST)
             self._idle()
 
     def _idle(self) -> None:
