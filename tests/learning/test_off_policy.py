@@ -91,6 +91,18 @@ def test_a_state_taken_over_learns_on_exactly(learner_class, settings, steps):
 
 
 @LEARNERS
+def test_a_state_taken_over_learns_on_exactly_from_pictures(learner_class):
+    # A convolution's weights lie in memory in another order than their numbers are told in.
+    pictures = spaces.Box(0, 255, (12, 12, 6), np.uint8)
+    settings = learner_class.Settings(**TINY | OWN[learner_class] | {"filters": (2,)})
+    learner, other = (learner_class(pictures, ACTIONS[learner_class], settings, seed=seed) for seed in (1, 2))
+    play(learner, 40)
+    other.set_state(learner.get_state())
+    play(learner, 30, seed=8), play(other, 30, seed=8)
+    np.testing.assert_array_equal(flat(other.networks), flat(learner.networks))
+
+
+@LEARNERS
 @pytest.mark.parametrize("preprocess", ["bounds", "standardise", "whiten"])
 def test_a_policy_taken_over_acts_the_same_and_keeps_the_measure_that_it_came_with(learner_class, preprocess):
     learner = trained(learner_class, 1, preprocess=preprocess)
