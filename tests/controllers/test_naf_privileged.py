@@ -13,7 +13,9 @@ from control_bench.controllers.actor import Actor
 from control_bench.controllers.base import Transitions
 from control_bench.controllers.naf import NAF, NAFSettings
 from control_bench.errors import BadInput
+from control_bench.learning.checkpoint import load
 from control_bench.learning.networks import get_variables, set_variables
+from control_bench.learning.training import Trainer
 from control_bench.plan import make_plan
 from control_bench.registry import make_env, make_vector_env
 
@@ -156,6 +158,24 @@ def test_values_are_learned_in_the_mirror_and_actions_as_they_were():
         np.testing.assert_array_equal(task.symmetries.observations(was.next_state, np.array(which)), shown.next_state)
         np.testing.assert_array_equal(task.symmetries.actions(was.action, np.array(which)), shown.action)
         assert len(set(which)) > 3
+
+
+def test_training_on_pictures_resumes_exactly(tmp_path):
+    plan = make_plan("balance", "naf", "pixels", assignments={
+        "size": 12, "filters": [2], "hidden": [4], "batch": 8, "learn_start": 20, "replay": 40, "rows": 2, "history": 2,
+        "moments": 4, "stacked": 2, "evaluate_rows": 2, "task.longest": 30,
+    })  # fmt: skip
+
+    def policy(out, *lengths):
+        for length in lengths:
+            trainer = Trainer.of(plan, out, {}, 3)
+            if (out / "last.pt").is_file():
+                trainer.resume()
+            trainer.run(length)
+        return load(out / "last.pt")["policy"]["actor"]
+
+    at_once, in_two = policy(tmp_path / "one", 90), policy(tmp_path / "two", 37, 53)
+    assert same(at_once, in_two) and not same(at_once, policy(tmp_path / "other", 60))
 
 
 def test_it_learns_to_act_by_what_it_sees():

@@ -1,11 +1,14 @@
 """The replay: what is drawn belongs together, whatever the ring, the ends of episodes and the priorities."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control_bench.controllers.base import Transitions
+from control_bench.errors import BadInput
 from control_bench.learning.replay import Replay, SumTree
 
 GAMMA = 0.5
@@ -225,3 +228,45 @@ def test_the_sum_tree_finds_what_a_running_sum_finds(size, changes, seed):
         np.testing.assert_array_equal(found[clear], np.searchsorted(cumulative, mass[clear], side="right"))
         assert (naive[found] > 0).all()  # never a leaf without priority, whatever is rounded
         assert (naive[tree.find(np.array([0.0, total]))] > 0).all()
+
+
+def stacked(stream, steps, length):
+    """What `length` steps side by side are, in a stream's times and rows (times, rows, length)."""
+    seen = np.zeros((steps + 1, stream.rows, length))
+    for row in range(stream.rows):
+        for time in range(steps + 1):
+            began = time == 0 or (time > 1 and stream.ends(time - 2, row))  # the step before only began an episode
+            newest = 1000.0 * row + time
+            seen[time, row] = newest if began else [*seen[time - 1, row, 1:], newest]
+    return seen
+
+
+@pytest.mark.parametrize("priority", [0.0, 0.6])
+@pytest.mark.parametrize("n_step", [1, 3])
+@pytest.mark.parametrize("length", [2, 4])
+@pytest.mark.parametrize("steps", [11, 12, 13, 16, 17, 18, 31])  # before the ring is full, and after it went round
+def test_steps_side_by_side_are_held_once_and_drawn_whole(priority, n_step, length, steps):
+    stream = Stream(3, **ENDS)
+    replay, seen = Replay(30, n_step, GAMMA, priority, stacked=length), stacked(stream, 40, length)
+    for time in range(steps):
+        replay.add(replace(stream.step(), observation=seen[time], next_observation=None))
+    assert replay._data["observation"].shape[-1] == 1
+    batch = replay.sample(400, np.random.default_rng(0))
+    newest = batch.observation[:, -1].astype(int)
+    times, rows = newest % 1000, newest // 1000
+    assert len(set(zip(times, rows, strict=True))) == len(replay) > 10
+    np.testing.assert_array_equal(batch.observation, seen[times, rows])
+    behind = [stream.expected(time, row, n_step)[1] for time, row in zip(times, rows, strict=True)]
+    np.testing.assert_array_equal(batch.next_observation, seen[behind, rows])
+    held = replay.held("observation")
+    newest = held[:, -1].astype(int)
+    np.testing.assert_array_equal(held, seen[newest % 1000, newest // 1000])
+    assert not any(stream.ends(time - 1, row) for time, row in zip(newest % 1000, newest // 1000, strict=True))
+
+
+def test_observations_that_are_not_side_by_side_are_refused_with_the_mend():
+    step = replace(Stream(2).step(), observation=np.array([[1.0, 2.0], [3.0, 3.0]]))
+    with pytest.raises(BadInput, match="stacked: observations are not 2 steps' side by side: set stacked to 1"):
+        Replay(30, 1, GAMMA, 0.0, stacked=2).add(step)
+    with pytest.raises(BadInput, match="not 3 steps' side by side"):
+        Replay(30, 1, GAMMA, 0.0, stacked=3).add(step)

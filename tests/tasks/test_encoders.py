@@ -6,7 +6,8 @@ from gymnasium import spaces
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control_bench.tasks.encoders import ENCODERS, History, centimetres, observation_space
+from control_bench.tasks.encoders import ENCODERS, centimetres, observation_space
+from control_bench.tasks.history import History
 
 LOW, HIGH = np.full(3, 0.15), np.full(3, 3.0)
 
@@ -65,7 +66,7 @@ def test_furthest_is_the_first_of_the_longest():
 @pytest.mark.parametrize("history", [1, 3])
 def test_the_space_contains_whatever_can_be_seen(encoder, history):
     space = observation_space(encoder, history, HIGH)
-    memory = History(1, history, space.shape[0] // history, space.dtype)
+    memory = History(1, history, (space.shape[0] // history,), space.dtype)
     extremes = np.array([[-np.inf, np.inf, 1.0], [np.inf] * 3, [-np.inf] * 3, [0.15, 3.0, 2.999], [1.0, 2.0, np.inf]])
     for i, ranges in enumerate(extremes.astype(np.float32)):
         seen = memory.push(ENCODERS[encoder](centimetres(ranges[None], LOW, HIGH)), np.array([i == 0]))
@@ -79,30 +80,3 @@ def test_the_spaces_are_no_wider_than_what_can_be_seen():
     assert observation_space("ordering", 2, HIGH) == spaces.MultiDiscrete([3] * 6)
     assert observation_space("furthest", 2, HIGH) == spaces.MultiDiscrete([3, 3])
     assert observation_space("raw", 1, np.array([1.0, 2.5])).high.tolist() == [100.0, 250.0]
-
-
-def test_a_history_repeats_the_first_reading_and_then_slides():
-    memory, rows = History(1, 3, 2, np.float32), []
-    for value in range(1, 6):
-        rows.append(memory.push(np.array([[value, 10 * value]]), np.array([value == 1]))[0].tolist())
-    assert rows == [
-        [1, 10, 1, 10, 1, 10],
-        [1, 10, 1, 10, 2, 20],
-        [1, 10, 2, 20, 3, 30],
-        [2, 20, 3, 30, 4, 40],
-        [3, 30, 4, 40, 5, 50],
-    ]
-
-
-def test_a_new_episode_begins_a_history_anew_in_its_row_alone():
-    memory = History(2, 2, 1, np.float32)
-    memory.push(np.array([[1], [10]]), np.array([True, True]))
-    memory.push(np.array([[2], [20]]), np.array([False, False]))
-    assert memory.push(np.array([[3], [30]]), np.array([True, False])).tolist() == [[3, 3], [20, 30]]
-
-
-def test_what_a_history_gave_out_does_not_change_later():
-    memory = History(1, 2, 1, np.float32)
-    given_out = memory.push(np.array([[1]]), np.array([True]))
-    memory.push(np.array([[2]]), np.array([False]))
-    assert given_out.tolist() == [[1, 1]]

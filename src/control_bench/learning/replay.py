@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from control_bench.controllers.base import Transitions
+from control_bench.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,16 @@ class Replay:
         n_step: rewards summed in a sample. discount: gamma.
         priority_exponent: 0 samples evenly, else by |TD error| to this power.
         bootstrap_terminal: count the value behind a terminal step too (as the drivebot article does).
+        stacked: steps that are side by side along an observation's last axis, the newest last, and an episode's first
+            in place of those before it. Only the newest is kept, and put beside the others again when it is drawn.
     """
 
     def __init__(
-        self, capacity: int, n_step: int, discount: float, priority_exponent: float, bootstrap_terminal: bool = False
-    ) -> None:
+        self, capacity: int, n_step: int, discount: float, priority_exponent: float, bootstrap_terminal: bool = False,
+        stacked: int = 1,
+    ) -> None:  # fmt: skip
         self.capacity, self.n_step, self.discount = capacity, n_step, discount
-        self.priority_exponent, self.bootstrap_terminal = priority_exponent, bootstrap_terminal
+        self.priority_exponent, self.bootstrap_terminal, self.stacked = priority_exponent, bootstrap_terminal, stacked
         self._data: dict[str, np.ndarray] = {}
         self._head = 0  # slots ever written
         self._tree: SumTree | None = None
@@ -76,12 +80,29 @@ class Replay:
 
     def _allocate(self, transitions: Transitions) -> None:
         rows = len(transitions.valid)
-        slots = -(-self.capacity // rows) + self.n_step + 1
+        slots = -(-self.capacity // rows) + self.n_step + self.stacked
+        steps = np.array_split(transitions.observation, self.stacked, axis=-1)
+        if any(not np.array_equal(step, steps[-1]) for step in steps):  # of the first step of an episode they are equal
+            raise BadInput(f"stacked: observations are not {self.stacked} steps' side by side: set stacked to 1")
         for name, values in vars(transitions).items():
             if name != "next_observation" and values is not None:
-                self._data[name] = np.zeros((slots, *values.shape), values.dtype)
+                kept = self._newest(values) if name == "observation" else values
+                self._data[name] = np.zeros((slots, *kept.shape), values.dtype)
         if self.priority_exponent:
             self._tree = SumTree(slots * rows)
+
+    def _newest(self, observation: np.ndarray) -> np.ndarray:
+        return observation[..., -(observation.shape[-1] // self.stacked) :]
+
+    def _observed(self, slot: np.ndarray, row: np.ndarray) -> np.ndarray:
+        """Observations (count, ...), put together again."""
+        steps = [self._data["observation"][slot, row]]
+        for _ in range(self.stacked - 1):
+            # What only began an episode led to the first of it; what was never written is not valid either.
+            before = (slot - 1) % len(self._data["valid"])
+            slot = np.where(self._data["valid"][before, row], before, slot)
+            steps.insert(0, self._data["observation"][slot, row])
+        return np.concatenate(steps, axis=-1) if self.stacked > 1 else steps[0]
 
     def add(self, transitions: Transitions) -> None:
         """Takes in one step of every row; each step's observations are the last one's next ones."""
@@ -90,12 +111,14 @@ class Replay:
         slots, rows = self._data["valid"].shape
         slot = self._head % slots
         for name, values in self._data.items():
-            values[slot] = getattr(transitions, name)
+            told = getattr(transitions, name)
+            values[slot] = self._newest(told) if name == "observation" else told
         self._head += 1
         if self._tree is not None:
-            # A slot can be drawn once the n that follow it are known, and no more once its followers are overwritten.
-            lanes = np.arange(rows)
-            self._tree.set((self._head % slots) * rows + lanes, np.zeros(rows))
+            # A slot can be drawn once the n that follow it are known, and as long as it is whole.
+            lanes, oldest = np.arange(rows), self._oldest()
+            for lost in range(max(0, oldest - self.stacked), oldest):
+                self._tree.set((lost % slots) * rows + lanes, np.zeros(rows))
             if self._head > self.n_step:
                 ready = (self._head - 1 - self.n_step) % slots
                 self._tree.set(ready * rows + lanes, self._highest * self._data["valid"][ready])
@@ -105,13 +128,19 @@ class Replay:
         if not self._data:
             return 0
         slots, rows = self._data["valid"].shape
-        drawable = np.arange(max(0, self._head - slots + 1), max(0, self._head - self.n_step)) % slots
+        drawable = np.arange(self._oldest(), max(0, self._head - self.n_step)) % slots
         return int(self._data["valid"][drawable].sum())
+
+    def _oldest(self) -> int:
+        """Of the slots ever written, the first that is whole."""
+        lost = self._head - len(self._data["valid"]) + 1  # the next slot that is written counts as lost
+        return lost + self.stacked - 1 if lost > 0 else 0
 
     def held(self, name: str) -> np.ndarray:
         """Of the steps that are held, what is called so in Transitions (count, ...)."""
-        held = slice(0, min(self._head, len(self._data["valid"])))
-        return self._data[name][held][self._data["valid"][held]]
+        slots = np.arange(self._oldest(), self._head) % len(self._data["valid"])
+        slot, row = np.nonzero(self._data["valid"][slots])
+        return self._observed(slots[slot], row) if name == "observation" else self._data[name][slots[slot], row]
 
     def sample(self, size: int, rng: np.random.Generator, importance: float = 1.0) -> Batch:
         """Draws `size` steps; `importance` is beta, how far the weights undo the priorities' bias."""
@@ -129,13 +158,13 @@ class Replay:
         data, following = self._data, (last + 1) % slots
         states = (data["state"][slot, row], data["state"][following, row]) if "state" in data else ()
         return Batch(
-            data["observation"][slot, row], data["action"][slot, row], reward, data["observation"][following, row],
-            ahead, index, weight, *states,
+            self._observed(slot, row), data["action"][slot, row], reward, self._observed(following, row), ahead, index,
+            weight, *states,
         )  # fmt: skip
 
     def _draw_evenly(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         slots, rows = self._data["valid"].shape
-        oldest = max(0, self._head - slots + 1)
+        oldest = self._oldest()
         slot, row = np.zeros(size, np.int64), np.zeros(size, np.int64)
         missing = np.arange(size)
         while len(missing):  # rows that only began an episode are drawn again

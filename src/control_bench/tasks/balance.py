@@ -17,6 +17,7 @@ from control_bench.errors import BadInput
 from control_bench.resources import load_class
 from control_bench.settings import require, require_positive
 from control_bench.tasks.base import Judgement, Task
+from control_bench.tasks.history import History
 from control_bench.tasks.symmetry import Symmetries
 from control_bench.worlds.base import Readings
 from control_bench.worlds.boxes import read_box, tilt_of
@@ -122,6 +123,7 @@ class BalanceSettings:
         actions: discrete: none, +x, -x, +y, -y; continuous: shares (2,) of the force along x and y.
         force: of an action, N. push: of the push that an episode begins with, N; push_angle: rad, or none to draw it.
         repeats: readings in a step. steps_per_repeat: physics steps of 1/240 s between two of them.
+        history: steps whose readings are observed at once, the newest last, as if there were as many times the repeats.
         longest: steps of an episode. cameras: 1 or 2; size: of a picture, pixels.
         reward: fixed, 1 a step; angle: and 0.6 less the leaning; action: and 0.5 less the action's length;
             angle_action: both; effort: 1 to 5, the less is pushed the more. A step that fails earns 0, with
@@ -136,13 +138,14 @@ class BalanceSettings:
     push_angle: float | None = None
     repeats: int = 2
     steps_per_repeat: int = 5
+    history: int = 1
     longest: int = 200
     cameras: int = 1
     size: int = 50
     reward: Literal["fixed", "angle", "action", "angle_action", "effort"] = "fixed"
 
     def __post_init__(self) -> None:
-        require_positive(self, "force", "repeats", "steps_per_repeat", "longest")
+        require_positive(self, "force", "repeats", "steps_per_repeat", "history", "longest")
         require(self.push >= 0, f"push: {self.push!r} should be 0 or more")
         require(1 <= self.cameras <= len(EYES), f"cameras: {self.cameras!r} should be 1 or {len(EYES)}")
         require(8 <= self.size <= 1024, f"size: {self.size!r} should be 8 to 1024")
@@ -166,12 +169,16 @@ class Balance(Task):
         super().__init__(settings or self.Settings(), rows)
         s = self.settings
         self.step_duration = s.repeats * s.steps_per_repeat * PHYSICS_STEP
-        self.observed, self.observation_space = ("poses",), spaces.Box(-np.inf, np.inf, (s.repeats, 2, 7), np.float64)
-        self.symmetries = _symmetries(s.repeats, s.actions == "discrete")
+        told, moments = 1 if s.observation == "pixels" else s.history, s.repeats * s.history
+        poses = spaces.Box(-np.inf, np.inf, (s.repeats * told, 2, 7), np.float64)
+        self.symmetries = _symmetries(s.repeats * told, s.actions == "discrete")
         if s.observation == "pixels":
-            self.observed, self.state_space = ("images",), self.observation_space
-            shape = (s.size, s.size, 3 * s.cameras * s.repeats)
-            self.observation_space = spaces.Box(0, 255, shape, np.uint8)
+            self.observed, self.state_space = ("images",), poses
+            self.observation_space = spaces.Box(0, 255, (s.size, s.size, 3 * s.cameras * moments), np.uint8)
+            self._history = History(rows, s.history, (s.size, s.size, 3 * s.cameras * s.repeats), np.uint8)
+        else:
+            self.observed, self.observation_space = ("poses",), poses
+            self._history = History(rows, s.history, (s.repeats, 2, 7), np.float64, axis=1)
         continuous = s.actions == "continuous"
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32) if continuous else spaces.Discrete(len(PUSHES))
         self.cameras = tuple(Camera(eye, TARGET, near=NEAR[s.fidelity], size=s.size) for eye in EYES[: s.cameras])
@@ -203,9 +210,9 @@ class Balance(Task):
 
     def observe(self, readings: Readings, first: np.ndarray) -> np.ndarray:
         if self.settings.observation == "poses":
-            return readings["poses"]
-        images = readings["images"]  # (rows, repeats, cameras, height, width, 3)
-        return images.transpose(0, 3, 4, 1, 2, 5).reshape(len(images), *self.observation_space.shape)
+            return self._history.push(readings["poses"], first)
+        images = readings["images"].transpose(0, 3, 4, 1, 2, 5)  # (rows, height, width, repeats, cameras, 3)
+        return self._history.push(images.reshape(*images.shape[:3], -1), first)
 
     def state(self, readings: Readings) -> np.ndarray:
         return readings["poses"]
@@ -247,8 +254,9 @@ class Balance(Task):
         return {name: float(self._memory[name][row]) for name in ("length", "lean", "distance")}
 
     def get_state(self) -> dict:
-        return {name: self._memory[name].copy() for name in Memory.names}
+        return {name: self._memory[name].copy() for name in Memory.names} | {"history": self._history.values.copy()}
 
     def set_state(self, state: dict) -> None:
         for name in Memory.names:
             self._memory[name] = state[name]
+        self._history.values[:] = state["history"]

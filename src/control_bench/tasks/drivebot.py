@@ -18,7 +18,8 @@ from control_bench.resources import locate
 from control_bench.settings import require, require_positive
 from control_bench.tasks import drivebot_rewards
 from control_bench.tasks.base import Judgement, Task
-from control_bench.tasks.encoders import ENCODERS, History, centimetres, observation_space
+from control_bench.tasks.encoders import ENCODERS, centimetres, observation_space
+from control_bench.tasks.history import History
 from control_bench.worlds.base import Readings
 from control_bench.worlds.grid_map import GridMap, load_map
 from control_bench.worlds.kernels import TICK
@@ -117,7 +118,7 @@ class Drivebot(Task):
         self._high = np.array([sonar.max_range for sonar in self.robot.sonars])
         self.observation_space = observation_space(s.encoder, s.history, self._high)
         features = self.observation_space.shape[0] // s.history
-        self._history = History(rows, s.history, features, self.observation_space.dtype)
+        self._history = History(rows, s.history, (features,), self.observation_space.dtype)
         discrete = s.actions == "discrete"
         self.action_space = spaces.Discrete(3) if discrete else spaces.Box(-1.0, 1.0, (2,), np.float32)
         v, w = s.forward_speed, s.turn_speed

@@ -40,17 +40,3 @@ def observation_space(encoder: str, history: int, high: np.ndarray) -> spaces.Sp
     encode = ENCODERS[encoder]
     low, top = encode(np.zeros((1, sonars), np.float32))[0], encode(np.floor(100.0 * high)[None].astype(np.float32))[0]
     return spaces.Box(np.tile(low, history), np.tile(top, history), dtype=np.float32)
-
-
-class History:
-    """The last n feature vectors of every row, oldest first; an episode's first one stands n times."""
-
-    def __init__(self, rows: int, length: int, features: int, dtype: np.dtype) -> None:
-        self.values = np.zeros((rows, length, features), dtype=dtype)
-
-    def push(self, features: np.ndarray, first: np.ndarray) -> np.ndarray:
-        """Takes features (rows, k) in and gives the flattened windows (rows, length k)."""
-        self.values[:, :-1] = self.values[:, 1:]
-        self.values[:, -1] = features
-        self.values[first] = features[first][:, None]
-        return self.values.reshape(len(self.values), -1).copy()
