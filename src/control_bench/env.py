@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
-from control_bench.tasks.base import Task
+from control_bench.tasks.base import Judgement, Task
 from control_bench.worlds.spread import SpreadWorld
 
 SEEDS = 2**63 - 1
@@ -148,19 +148,16 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         still = self._ended  # and of these, the rows that begin another episode
         first = still & (not self._once)
         command = self.task.command(np.asarray(actions))
-        if not still.any():  # as in most steps, which saves a tenth of one
-            self._rows.world.step(command)
-            observation, judgement = self._rows.settle(first)
-            self._ended = judgement.ended
-            return observation, judgement.reward, judgement.terminated, judgement.truncated, self._info()
+        active = ~still if still.any() else None  # nothing to leave out, as in most steps, saves a tenth of one
         if first.any():
             rows = np.flatnonzero(first)
             self._rows.begin(rows, self._next_seeds(rows))
-        self._rows.world.step(command, ~still)
-        observation, judgement = self._rows.settle(first)
-        terminated, truncated = judgement.terminated & ~still, judgement.truncated & ~still
-        self._ended = terminated | truncated | (still & self._once)
-        return observation, np.where(still, 0.0, judgement.reward), terminated, truncated, self._info()
+        self._rows.world.step(command, active)
+        observation, j = self._rows.settle(first)
+        if active is not None:
+            j = Judgement(np.where(active, j.reward, 0.0), j.terminated & active, j.truncated & active)
+        self._ended = j.ended | (still & self._once)
+        return observation, j.reward, j.terminated, j.truncated, self._info()
 
     def _info(self) -> dict[str, np.ndarray]:
         return {} if self.task.state_space is None else {"state": self.task.state(self._rows.readings)}

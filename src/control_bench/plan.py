@@ -54,7 +54,10 @@ class Plan:
         if reason:
             raise BadInput(f"{cls.__name__} can't be used here: {reason}")
         told = {name: getattr(task, name) for name in cls.uses}
-        controller = cls(task.observation_space, task.action_space, settings, seed=seed, **told)
+        try:
+            controller = cls(task.observation_space, task.action_space, settings, seed=seed, **told)
+        except BadInput as error:
+            raise BadInput(f"{self.controller} on {self.task}: {error}") from None
         if self.contents is not None:
             if not isinstance(controller, Trainable):
                 raise BadInput(f"controller '{self.controller}' takes no checkpoint: leave --checkpoint out")
@@ -133,19 +136,18 @@ def make_plan(
     for name, cls, base in ((task, task_class(task), Task), (controller, controller_class(controller), Controller)):
         if not (isinstance(cls, type) and issubclass(cls, base)):
             raise BadInput(f"'{name}' is not a {base.__name__}: derive it from {base.__module__}.{base.__name__}")
-    folder = share() / "config" / task
+    folder, named = share() / "config" / task, f"{controller}-{preset}" if preset else controller
     default = folder / f"{controller}.yaml"
     if default.is_file():
         _merge(plan, read_yaml(default), default)
     if preset:
-        path = Path(preset) if Path(preset).suffix else folder / f"{controller}-{preset}.yaml"
+        path = Path(preset) if Path(preset).suffix else folder / f"{named}.yaml"
         if not path.is_file():
             known = [p.stem.removeprefix(f"{controller}-") for p in folder.glob(f"{controller}-*.yaml")]
             hint = nearest(preset, known) if known else "it has none"
             raise BadInput(f"{controller} on {task} has no preset '{preset}', {hint} (or name a YAML file)")
         _merge(plan, read_yaml(path), path)
-    name = f"{controller}-{preset}" if preset else controller
-    ours = share() / "policies" / task / f"{name}.pt"
+    ours = share() / "policies" / task / f"{named}.pt"
     if checkpoint:
         _take_checkpoint(plan, locate_checkpoint(checkpoint))
     elif shipped and ours.is_file():

@@ -176,7 +176,9 @@ def small(task, controller, **settings):
 )  # fmt: skip
 def test_a_task_without_symmetries_is_refused_in_one_line(task, controller, settings):
     plan, made = small(task, controller, **settings)
-    with pytest.raises(BadInput, match="mirror: the task has no symmetries .* set mirror to false") as caught:
+    with pytest.raises(
+        BadInput, match=f"{controller} on {task}: mirror: the task has no symmetries .* set mirror to false"
+    ) as caught:
         plan.make_controller(made)
     assert "\n" not in str(caught.value)
     plan.controller_settings["mirror"] = False

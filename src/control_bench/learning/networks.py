@@ -103,12 +103,15 @@ def get_optimiser(optimiser: torch.optim.Optimizer) -> list[dict]:
 def set_optimiser(optimiser: torch.optim.Optimizer, memory: list[dict]) -> None:
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     for parameter, values in zip(parameters, memory, strict=True):
-        state = {k: torch.as_tensor(np.array(v)) if isinstance(v, np.ndarray) else v for k, v in values.items()}
-        # Laid out in memory as the parameter is, number by number: fused optimisers go by that.
         optimiser.state[parameter] = {
-            k: torch.empty_like(parameter).copy_(v) if torch.is_tensor(v) and v.shape == parameter.shape else v
-            for k, v in state.items()
+            k: _laid_out_as(parameter, torch.as_tensor(np.array(v))) if isinstance(v, np.ndarray) else v
+            for k, v in values.items()
         }
+
+
+def _laid_out_as(parameter: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """In the parameter's order in memory, which fused optimisers go by, if there is one for each of its numbers."""
+    return torch.empty_like(parameter).copy_(values) if values.shape == parameter.shape else values
 
 
 def norms(module: nn.Module, prefix: str = "") -> dict[str, float]:
