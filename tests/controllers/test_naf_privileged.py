@@ -80,7 +80,7 @@ def test_the_actor_climbs_the_parabola_of_the_state():
     learner = feed(naf(learn_start=1000), 40)  # its optimisers have no memory yet, which would be of single precision
     for network in learner.networks.values():
         network.double()
-    batch = learner.replay.sample(8, np.random.default_rng(0))
+    batch = learner.replay.sample(8, np.random.default_rng(0), wanted=("observation", "state"))
     batch = replace(batch, state=batch.state.astype(np.float64), observation=batch.observation.astype(np.float64))
     actor, judge = learner.networks["actor"], learner.networks["network"]
     before = get_variables(actor)
@@ -97,6 +97,18 @@ def test_the_actor_climbs_the_parabola_of_the_state():
     for name, parameter in actor.named_parameters():
         np.testing.assert_allclose(parameter.grad.numpy(), expected[name], rtol=1e-5, atol=1e-8)
         assert not np.array_equal(get_variables(actor)[name], before[name]), name
+
+
+def test_what_acts_takes_one_step_for_so_many_of_the_values():
+    learner = feed(naf(actor_every=3, learn_start=1000), 40)
+    moved = {"network": [], "actor": []}
+    for _ in range(7):
+        before = {name: variables(learner, name) for name in moved}
+        learner.update()
+        for name, seen in moved.items():
+            seen.append(not same(before[name], variables(learner, name)))
+    assert moved["network"] == [True] * 7
+    assert moved["actor"] == [update % 3 == 0 for update in range(7)]
 
 
 def test_the_policy_is_the_actor_which_knows_no_state():

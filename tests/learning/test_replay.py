@@ -264,6 +264,26 @@ def test_steps_side_by_side_are_held_once_and_drawn_whole(priority, n_step, leng
     assert not any(stream.ends(time - 1, row) for time, row in zip(newest % 1000, newest // 1000, strict=True))
 
 
+def test_pictures_side_by_side_are_drawn_whole():
+    stream, shades = Stream(3, **ENDS), np.arange(12.0).reshape(2, 3, 1, 2) / 100.0
+    replay, seen = Replay(30, 1, GAMMA, 0.0, stacked=3), stacked(stream, 20, 3)
+    pictures = (seen[..., None, None, :, None] + shades).reshape(*seen.shape[:2], 2, 3, 6)  # each step has two channels
+    for time in range(20):
+        replay.add(replace(stream.step(), observation=pictures[time], next_observation=None))
+    drawn = replay.sample(100, np.random.default_rng(0)).observation
+    newest = drawn[:, 0, 0, -2].astype(int)
+    np.testing.assert_array_equal(drawn, pictures[newest % 1000, newest // 1000])
+
+
+def test_a_sample_has_what_was_asked_for():
+    replay = Stream(2).into(Replay(20, 1, GAMMA, 0.0), 9)
+    all_of_it = replay.sample(50, np.random.default_rng(0))
+    batch = replay.sample(50, np.random.default_rng(0), wanted=("next_observation",))
+    assert batch.observation is None and batch.state is None and batch.next_state is None
+    np.testing.assert_array_equal(batch.next_observation, all_of_it.next_observation)
+    np.testing.assert_array_equal(batch.reward, all_of_it.reward)
+
+
 def test_observations_that_are_not_side_by_side_are_refused_with_the_mend():
     step = replace(Stream(2).step(), observation=np.array([[1.0, 2.0], [3.0, 3.0]]))
     with pytest.raises(BadInput, match="stacked: observations are not 2 steps' side by side: set stacked to 1"):

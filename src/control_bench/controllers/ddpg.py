@@ -26,17 +26,16 @@ class DDPGSettings(ContinuousSettings):
     """Attributes, beside those of the replay and the noise:
 
     actor_rate: the actor's learning rate. critics: how many. smoothing: standard deviation of the noise on the
-        actions ahead, 0 for none. actor_every: updates of the critics for one of the actor.
+        actions ahead, 0 for none.
     """
 
     actor_rate: float = 1e-3
     critics: int = 2
     smoothing: float = 0.0
-    actor_every: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_positive(self, "actor_rate", "critics", "actor_every")
+        require_positive(self, "actor_rate", "critics")
         require(self.smoothing >= 0, "smoothing should be 0 or more")
 
 
@@ -92,6 +91,6 @@ class DDPG(ContinuousLearner):
         loss = self.loss_of(values, goal, batch)
         self.descend("critic", loss)
         logged = {"loss": float(loss.detach()), "q_value": float(values.detach().mean())}
-        if self.updates % s.actor_every == 0:
+        if self.actor_due:
             self.descend("actor", -critic(observation, actor(observation))[0].mean())
         return (goal - values).mean(dim=0), logged

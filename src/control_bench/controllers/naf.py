@@ -83,18 +83,19 @@ class NAF(ContinuousLearner):
 
     @property
     def acting(self) -> tuple[str, ...]:
-        return ("actor",) if self.settings.privileged else ("network",)
+        return ("actor",) if self.wants_state else ("network",)
 
     @property
     def wants_state(self) -> bool:
         return self.settings.privileged
 
-    def seen_by(self, name: str) -> str:
-        return self.judged if name == "network" else "observation"
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        return (*super().wanted, "observation") if self.wants_state and self.actor_due else super().wanted
 
     def make_networks(self):
         s, numbers = self.settings, int(np.prod(self.action_space.shape))
-        if not s.privileged:
+        if not self.wants_state:
             return {"network": NAFNetwork(make_encoder(self.observation_space, s), numbers, s)}
         if self.state_space is None:
             raise BadInput("privileged: the task has no state but what is observed: set privileged to false")
@@ -104,11 +105,9 @@ class NAF(ContinuousLearner):
         }
 
     def best(self, observation: torch.Tensor) -> torch.Tensor:
-        return (
-            self.networks["actor"](observation)
-            if self.settings.privileged
-            else self.networks["network"].mean(observation)
-        )
+        if self.wants_state:
+            return self.networks["actor"](observation)
+        return self.networks["network"].mean(observation)
 
     def learn_from(self, batch: Batch):
         here, ahead = (torch.as_tensor(getattr(batch, name)) for name in (self.judged, f"next_{self.judged}"))
@@ -121,7 +120,7 @@ class NAF(ContinuousLearner):
         return (goal - q_values).mean(dim=0), {"loss": float(loss.detach()), "q_value": float(q_values.detach().mean())}
 
     def learn_to_act(self, batch: Batch) -> None:
-        if not self.settings.privileged:
+        if not (self.wants_state and self.actor_due):
             return
         action = self.networks["actor"](torch.as_tensor(batch.observation))
         q_values = self.networks["network"].q_value(torch.as_tensor(batch.state), action)

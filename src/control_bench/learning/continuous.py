@@ -13,24 +13,27 @@ from control_bench.learning.exploration import ActionNoise, NoiseSettings
 from control_bench.learning.network_policy import in_space
 from control_bench.learning.networks import Trunks
 from control_bench.learning.off_policy import OffPolicyLearner, OffPolicySettings
-from control_bench.settings import require_layers
+from control_bench.settings import require_layers, require_positive
 
 
 @dataclass(frozen=True)
 class ContinuousSettings(OffPolicySettings, NoiseSettings):
     """Attributes, beside those of the replay and the noise:
 
-    hidden, activation: of each of the networks' trunks. norm: layer normalisation.
+    hidden, activation: of each of the networks' trunks. norm: layer normalisation. actor_every: updates of the values
+        for one of what acts, where that is a network of its own (Fujimoto et al., 2018).
     """
 
     hidden: tuple[int, ...] = (64, 64)
     activation: Literal["relu", "tanh"] = "relu"
     norm: bool = True
+    actor_every: int = 1
 
     def __post_init__(self) -> None:
         OffPolicySettings.__post_init__(self)
         NoiseSettings.__post_init__(self)
         require_layers(self, "hidden")
+        require_positive(self, "actor_every")
 
 
 class Actor(nn.Module):
@@ -65,6 +68,11 @@ class ContinuousLearner(OffPolicyLearner):
         if reason is None and not (np.isfinite(action_space.low).all() and np.isfinite(action_space.high).all()):
             return "its actions should have bounds: give the action space finite ones"
         return reason
+
+    @property
+    def actor_due(self) -> bool:
+        """Whether a network of its own that acts is to learn in the next update."""
+        return self.updates % self.settings.actor_every == 0
 
     def best(self, observation: torch.Tensor) -> torch.Tensor:
         """The best known actions (rows, numbers), in -1..1."""

@@ -129,13 +129,18 @@ class OffPolicyLearner(NetworkPolicy):
         """What values are learned of: the `observation`, or the `state`."""
         return "state" if self.wants_state else "observation"
 
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The observations and states that the next update learns from."""
+        return self.judged, f"next_{self.judged}"
+
     def learn_to_act(self, batch: Batch) -> None:
         """One update of what acts, where that is another network than those whose values were learned from the batch,
         here never in a mirror."""
 
     def seen_by(self, name: str) -> str:
-        """What a network sees: the `observation`, or the `state`."""
-        return "observation"
+        """What a network sees: what acts the `observation`, others what values are learned of."""
+        return "observation" if name in self.acting else self.judged
 
     def learn(self, transitions: Transitions) -> None:
         s = self.settings
@@ -155,10 +160,11 @@ class OffPolicyLearner(NetworkPolicy):
         if self._unfitted:
             self.fit(lambda name: self.replay.held(self.seen_by(name)))
         beta = s.importance + (1.0 - s.importance) * min(1.0, self.steps / s.importance_steps)
-        batch = self.replay.sample(s.batch, self.rng, beta)
+        batch = self.replay.sample(s.batch, self.rng, beta, self.wanted)
         if s.shift:
-            here, ahead = (shifted(one, s.shift, self.rng) for one in (batch.observation, batch.next_observation))
-            batch = replace(batch, observation=here, next_observation=ahead)
+            seen = {name: getattr(batch, name) for name in ("observation", "next_observation")}
+            moved = {name: shifted(one, s.shift, self.rng) for name, one in seen.items() if one is not None}
+            batch = replace(batch, **moved)
         if s.reward_scale != 1.0:
             batch = replace(batch, reward=batch.reward * np.float32(s.reward_scale))
         errors, self._logged = self.learn_from(self._mirrored(batch) if s.mirror else batch)

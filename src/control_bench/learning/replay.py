@@ -15,15 +15,15 @@ from control_bench.errors import BadInput
 @dataclass(frozen=True)
 class Batch:
     """A sample; arrays (batch, ...). `reward` is the discounted n-step sum, `ahead` what the value behind it counts
-    for."""
+    for. Of observations and states, those that were asked for."""
 
-    observation: np.ndarray
     action: np.ndarray
     reward: np.ndarray
-    next_observation: np.ndarray
     ahead: np.ndarray
     index: np.ndarray
     weight: np.ndarray
+    observation: np.ndarray | None = None
+    next_observation: np.ndarray | None = None
     state: np.ndarray | None = None
     next_state: np.ndarray | None = None
 
@@ -94,15 +94,19 @@ class Replay:
     def _newest(self, observation: np.ndarray) -> np.ndarray:
         return observation[..., -(observation.shape[-1] // self.stacked) :]
 
-    def _observed(self, slot: np.ndarray, row: np.ndarray) -> np.ndarray:
-        """Observations (count, ...), put together again."""
-        steps = [self._data["observation"][slot, row]]
+    def _told(self, name: str, slot: np.ndarray, row: np.ndarray) -> np.ndarray:
+        """What is called so in Transitions (count, ...); observations put together again."""
+        kept = self._data[name]
+        if name != "observation" or self.stacked == 1:
+            return kept[slot, row]
+        slots = [slot]
         for _ in range(self.stacked - 1):
             # What only began an episode led to the first of it; what was never written is not valid either.
-            before = (slot - 1) % len(self._data["valid"])
-            slot = np.where(self._data["valid"][before, row], before, slot)
-            steps.insert(0, self._data["observation"][slot, row])
-        return np.concatenate(steps, axis=-1) if self.stacked > 1 else steps[0]
+            before = (slots[0] - 1) % len(kept)
+            slots.insert(0, np.where(self._data["valid"][before, row], before, slots[0]))
+        told = np.empty((len(slot), *kept.shape[2:-1], self.stacked, kept.shape[-1]), kept.dtype)
+        np.moveaxis(told, -2, 1)[:] = kept[np.stack(slots, axis=1), row[:, None]]
+        return told.reshape(*told.shape[:-2], -1)
 
     def add(self, transitions: Transitions) -> None:
         """Takes in one step of every row; each step's observations are the last one's next ones."""
@@ -140,10 +144,14 @@ class Replay:
         """Of the steps that are held, what is called so in Transitions (count, ...)."""
         slots = np.arange(self._oldest(), self._head) % len(self._data["valid"])
         slot, row = np.nonzero(self._data["valid"][slots])
-        return self._observed(slots[slot], row) if name == "observation" else self._data[name][slots[slot], row]
+        return self._told(name, slots[slot], row)
 
-    def sample(self, size: int, rng: np.random.Generator, importance: float = 1.0) -> Batch:
-        """Draws `size` steps; `importance` is beta, how far the weights undo the priorities' bias."""
+    def sample(
+        self, size: int, rng: np.random.Generator, importance: float = 1.0,
+        wanted: tuple[str, ...] = ("observation", "next_observation"),
+    ) -> Batch:  # fmt: skip
+        """Draws `size` steps; `importance` is beta, how far the weights undo the priorities' bias. wanted: the
+        observations and states that a batch is to have."""
         slots, rows = self._data["valid"].shape
         if self._tree is not None:
             total = self._tree.nodes[1]
@@ -155,12 +163,12 @@ class Replay:
             slot, row = self._draw_evenly(size, rng)
             index, weight = slot * rows + row, np.ones(size, np.float32)
         reward, ahead, last = self._look_ahead(slot, row)
-        data, following = self._data, (last + 1) % slots
-        states = (data["state"][slot, row], data["state"][following, row]) if "state" in data else ()
-        return Batch(
-            self._observed(slot, row), data["action"][slot, row], reward, self._observed(following, row), ahead, index,
-            weight, *states,
-        )  # fmt: skip
+        following = (last + 1) % slots
+        told = {
+            name: self._told(name.removeprefix("next_"), following if name.startswith("next_") else slot, row)
+            for name in wanted
+        }
+        return Batch(self._data["action"][slot, row], reward, ahead, index, weight, **told)
 
     def _draw_evenly(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         slots, rows = self._data["valid"].shape
