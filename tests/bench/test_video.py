@@ -21,6 +21,7 @@ from control_bench.bench.pictures.base import SIZE
 from control_bench.bench.pictures.curves import Curves
 from control_bench.bench.pictures.drivebot import BLUE, DrivebotPicture
 from control_bench.bench.pictures.kuka import KukaPicture
+from control_bench.bench.pictures.kuka_balance import KukaBalancePicture
 from control_bench.bench.pictures.panel import WIDTH, number
 from control_bench.bench.pictures.perspective import Perspective
 from control_bench.bench.pictures.reach import LINKS, TARGET, PlanarArmPicture
@@ -42,6 +43,7 @@ CASES = {
     "three_link": ("reach", "osc", {"arm": "three_link", "leg_time": 0.2}, PlanarArmPicture),
     "kuka": ("reach", "osc", {"arm": "kuka", "leg_time": 0.06}, KukaPicture),
     "balance": ("balance", "linear", {}, BalancePicture),
+    "kuka_balance": ("kuka_balance", "linear", {"actions": "continuous", "longest": 3}, KukaBalancePicture),
     "pixels": ("balance", "linear", {"observation": "pixels", "size": 48, "cameras": 2}, BalancePicture),
 }
 QUICK = ("run", "drivebot", "--controller", "turn_until_clear", "--set", "max_steps=5")

@@ -72,7 +72,7 @@ def heading(scene):
 @both_fidelities
 def test_bodies_are_the_articles(scene):
     made = scene()
-    bullet = made._bullet
+    bullet = made.bullet
     expected = {
         made._floor: (0.0, 0.5, (0.0, 0.0, 0.0), (10.0, 10.0, 0.1)),
         made._cart: (1.0, 1.0, (0.010625, 0.010625, 0.02), (0.2, 0.2, 0.05)),
@@ -91,7 +91,7 @@ def test_bodies_are_the_articles(scene):
 @both_fidelities
 def test_physics_are_the_articles(scene):
     made = scene()
-    engine = made._bullet.getPhysicsEngineParameters()
+    engine = made.bullet.getPhysicsEngineParameters()
     assert engine["fixedTimeStep"] == 1 / 240 and engine["numSubSteps"] == 0 and engine["numSolverIterations"] == 50
     assert [engine[f"gravityAcceleration{axis}"] for axis in "XYZ"] == [0.0, 0.0, -9.81]
 
@@ -100,7 +100,7 @@ def test_physics_are_the_articles(scene):
 def test_what_is_drawn_is_what_is_there(scene):
     made = scene()
     for name, body in (("ground", made._floor), ("cart", made._cart), ("pole", made._pole)):
-        (shape,) = made._bullet.getVisualShapeData(body)
+        (shape,) = made.bullet.getVisualShapeData(body)
         box = read_box(name)
         np.testing.assert_allclose(shape[3], box.size, rtol=1e-6)
         np.testing.assert_allclose(shape[7][:3], box.colour, rtol=1e-6)
@@ -121,7 +121,7 @@ def test_the_scene_comes_to_rest_with_the_pole_upright_on_the_cart(scene):
 def test_the_first_push_is_the_articles(scene):
     made = settled(scene)
     np.testing.assert_allclose(moved(made, (55.0, 0.0), 30), (0.057, 0.0), atol=0.003)
-    (speed, _, _), _ = made._bullet.getBaseVelocity(made._cart)
+    (speed, _, _), _ = made.bullet.getBaseVelocity(made._cart)
     assert speed == pytest.approx(0.91, abs=0.04)
     assert Rotation.from_quat(made.poses()[1, 3:]).as_euler("xyz")[1] == pytest.approx(-0.1, abs=0.02)
 
@@ -145,8 +145,8 @@ def test_a_force_does_not_turn_the_cart_but_the_articles_does_away_from_the_orig
     turned = []
     for scene in SCENES:
         made = settled(scene)
-        made._bullet.resetBasePositionAndOrientation(made._pole, (3.0, 3.0, 0.3), (0, 0, 0, 1))
-        made._bullet.resetBasePositionAndOrientation(made._cart, (0.5, 0.0, 0.075), (0, 0, 0, 1))
+        made.bullet.resetBasePositionAndOrientation(made._pole, (3.0, 3.0, 0.3), (0, 0, 0, 1))
+        made.bullet.resetBasePositionAndOrientation(made._cart, (0.5, 0.0, 0.075), (0, 0, 0, 1))
         assert moved(made, (0.0, 20.0), 6)[1] > 1e-3
         turned.append(heading(made))
     # 0.5 m beside the force, 10 N m turn 0.02 kg m^2 for the five steps that the force had by then.

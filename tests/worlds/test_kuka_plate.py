@@ -52,6 +52,18 @@ def test_the_same_forces_give_the_same_to_the_last_bit(plate):
     np.testing.assert_array_equal(played(fresh), first)
 
 
+def test_a_scene_shows_what_another_told_arm_and_all(plate):
+    told, shown = played(plate)[-1], KukaPlate()
+    middle, ends = shown.show(told)
+    np.testing.assert_allclose(shown.poses(), told, atol=2e-3)
+    np.testing.assert_allclose(
+        middle, shown.bullet.getLinkState(shown.arm, 7, computeForwardKinematics=True)[4], atol=2e-3
+    )
+    assert np.linalg.norm(ends[1] - ends[0]) == pytest.approx(0.5)
+    # The pole's lower end is on the plate, whose upper face is 1 cm above its middle.
+    assert 0.0 < ends[0, 2] - middle[2] < 0.03
+
+
 def test_the_task_is_balances_own_within_the_arms_reach():
     env = make_env("kuka_balance", actions="continuous", longest=60)
     observation, _ = env.reset(seed=0)

@@ -18,7 +18,7 @@ class BulletScene:
     """A scene (`worlds/cartpole.py`) in a pybullet of its own, which goes back to rest by a saved state."""
 
     def __init__(self) -> None:
-        self._bullet = bullet = Bullet()
+        self.bullet = bullet = Bullet()
         bullet.setGravity(*GRAVITY)
         bullet.setTimeStep(PHYSICS_STEP)
         bullet.setPhysicsEngineParameter(deterministicOverlappingPairs=1)
@@ -34,7 +34,7 @@ class BulletScene:
         )
 
     def _load(self, name: str, position: Sequence[float] = (0.0, 0.0, 0.0)) -> int:
-        return self._bullet.loadURDF(str(urdf(name)), position, flags=pybullet.URDF_USE_INERTIA_FROM_FILE)
+        return self.bullet.loadURDF(str(urdf(name)), position, flags=pybullet.URDF_USE_INERTIA_FROM_FILE)
 
     def _idle(self) -> None:
         """A step of physics in which nothing is asked for."""
@@ -43,10 +43,10 @@ class BulletScene:
     def settle(self, steps: int) -> None:
         for _ in range(steps):
             self._idle()
-        self._rest = self._bullet.saveState()
+        self._rest = self.bullet.saveState()
 
     def restore(self) -> None:
-        self._bullet.restoreState(self._rest)
+        self.bullet.restoreState(self._rest)
 
 
 class Cart(BulletScene):
