@@ -198,6 +198,14 @@ def test_an_empty_section_changes_nothing(tmp_path):
     assert make_plan("drivebot", "dqn", str(path)).resolved() == make_plan("drivebot", "dqn").resolved()
 
 
+def test_what_nobody_trained_is_told_with_the_training_that_makes_it():
+    plan = make_plan("balance", "naf", "pixels_alone", shipped=True)
+    with pytest.raises(
+        BadInput, match="`control-bench train balance --controller naf --preset pixels_alone --out DIR`"
+    ):
+        plan.check_trained()
+
+
 def test_unknown_presets_are_told_with_what_there_is(tmp_path):
     assert "dqn on drivebot has no preset 'artcle', did you mean 'article'?" in refusal("drivebot", "dqn", "artcle")
     assert "no preset 'article', it has none" in refusal("drivebot", "furthest_sonar", "article")

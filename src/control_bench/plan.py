@@ -28,6 +28,7 @@ class Plan:
 
     task: str
     controller: str
+    preset: str | None = None
     task_settings: dict[str, Any] = field(default_factory=dict)
     controller_settings: dict[str, Any] = field(default_factory=dict)
     training_settings: dict[str, Any] = field(default_factory=dict)
@@ -78,7 +79,8 @@ class Plan:
     def check_trained(self) -> None:
         """BadInput where the controller would act by a policy that nobody has trained."""
         if issubclass(controller_class(self.controller), Trainable) and self.contents is None:
-            make = f"control-bench train {self.task} --controller {self.controller} --out DIR"
+            preset = f" --preset {self.preset}" if self.preset else ""
+            make = f"control-bench train {self.task} --controller {self.controller}{preset} --out DIR"
             raise BadInput(f"no policy of {self.controller} ships for this: `{make}`, and then --checkpoint DIR")
 
     def resolved(self) -> dict[str, dict[str, Any]]:
@@ -131,7 +133,7 @@ def make_plan(
         assignments: settings by `section.key`, or by `key` alone where one section has it.
         shipped: act by the policy that ships for this pair, or for its preset, if one does and no checkpoint is named.
     """
-    plan = Plan(task, controller)
+    plan = Plan(task, controller, preset)
     # Names that are unknown, or of the wrong things, are told before anything else.
     for name, cls, base in ((task, task_class(task), Task), (controller, controller_class(controller), Controller)):
         if not (isinstance(cls, type) and issubclass(cls, base)):

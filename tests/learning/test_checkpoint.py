@@ -98,6 +98,14 @@ def test_a_generators_state_comes_back_exactly(tmp_path):
     assert other.random(5).tolist() == rng.random(5).tolist()
 
 
+def test_an_array_larger_than_a_zips_first_limit_comes_back(tmp_path, monkeypatch):
+    # A replay of pictures passes the 2 GiB that a zip without its extension holds a file of.
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1000)
+    large = np.random.default_rng(0).integers(0, 255, 5000, dtype=np.uint8)
+    save(tmp_path / "large.pt", {"large": large})
+    np.testing.assert_array_equal(load(tmp_path / "large.pt")["large"], large)
+
+
 def test_folders_are_made_and_nothing_else_is_left(tmp_path):
     save(tmp_path / "a" / "b" / "c.pt", SMALL)
     save(tmp_path / "a" / "b" / "c.pt", SMALL | {"task": "other"})

@@ -192,6 +192,19 @@ def test_a_state_taken_over_goes_on_alike(priority, steps):
     assert len(other) == len(replay) > 0
 
 
+def test_a_state_holds_no_more_than_was_written():
+    replay = Stream(2).into(Replay(1000, 1, GAMMA, 0.0), 5)
+    assert {len(values) for values in replay.get_state()["data"].values()} == {5}
+    Stream(2).into(replay, 600)
+    assert {len(values) for values in replay.get_state()["data"].values()} == {502}
+
+
+def test_a_state_from_before_the_first_step_is_taken_over():
+    replay = Replay(20, 1, GAMMA, 0.5)
+    replay.set_state(Replay(20, 1, GAMMA, 0.5).get_state())
+    assert len(Stream(2).into(replay, 6)) == 10
+
+
 def test_a_state_is_a_copy():
     stream = Stream(1)
     replay = stream.into(Replay(8, 1, GAMMA, 0.5), 5)
@@ -290,3 +303,13 @@ def test_observations_that_are_not_side_by_side_are_refused_with_the_mend():
         Replay(30, 1, GAMMA, 0.0, stacked=2).add(step)
     with pytest.raises(BadInput, match="not 3 steps' side by side"):
         Replay(30, 1, GAMMA, 0.0, stacked=3).add(step)
+
+
+def test_steps_that_are_not_side_by_side_are_refused_though_the_first_look_so():
+    # Three steps of two readings each: of an episode's first step all are alike, and halves of them pass for two steps.
+    replay = Replay(30, 1, GAMMA, 0.0, stacked=2)
+    seen, no = np.array([[1.0, 1, 1, 1, 1, 1], [1, 1, 1, 1, 2, 3], [1, 1, 2, 3, 4, 5]])[:, None], np.array([False])
+    for one in seen[:2]:
+        replay.add(Transitions(one, np.zeros(1), np.zeros(1), one, no, no, ~no))
+    with pytest.raises(BadInput, match="not 2 steps' side by side"):
+        replay.add(Transitions(seen[2], np.zeros(1), np.zeros(1), seen[2], no, no, ~no))

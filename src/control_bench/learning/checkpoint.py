@@ -69,7 +69,7 @@ def save(path: str | Path, tree: dict[str, Any]) -> None:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr(TREE, text)
         for number, array in enumerate(arrays):
-            with archive.open(f"{number}.npy", "w") as file:
+            with archive.open(f"{number}.npy", "w", force_zip64=True) as file:  # a replay of pictures is soon 2 GiB
                 np.lib.format.write_array(file, array, allow_pickle=False)
     write_beside(Path(path), packed.getvalue())
 

@@ -73,21 +73,16 @@ class Replay:
     ) -> None:  # fmt: skip
         self.capacity, self.n_step, self.discount = capacity, n_step, discount
         self.priority_exponent, self.bootstrap_terminal, self.stacked = priority_exponent, bootstrap_terminal, stacked
-        self._data: dict[str, np.ndarray] = {}
+        self._data: dict[str, np.ndarray] = {}  # (slots, rows, ...)
         self._head = 0  # slots ever written
         self._tree: SumTree | None = None
         self._highest = 1.0
 
-    def _allocate(self, transitions: Transitions) -> None:
-        rows = len(transitions.valid)
+    def _allocate(self, one: dict[str, np.ndarray]) -> None:
+        """Room for as many as are to be held, by what there is of one slot."""
+        rows = len(one["valid"])
         slots = -(-self.capacity // rows) + self.n_step + self.stacked
-        steps = np.array_split(transitions.observation, self.stacked, axis=-1)
-        if any(not np.array_equal(step, steps[-1]) for step in steps):  # of the first step of an episode they are equal
-            raise BadInput(f"stacked: observations are not {self.stacked} steps' side by side: set stacked to 1")
-        for name, values in vars(transitions).items():
-            if name != "next_observation" and values is not None:
-                kept = self._newest(values) if name == "observation" else values
-                self._data[name] = np.zeros((slots, *kept.shape), values.dtype)
+        self._data = {name: np.zeros((slots, *values.shape), values.dtype) for name, values in one.items()}
         if self.priority_exponent:
             self._tree = SumTree(slots * rows)
 
@@ -106,17 +101,25 @@ class Replay:
             slots.insert(0, np.where(self._data["valid"][before, row], before, slots[0]))
         told = np.empty((len(slot), *kept.shape[2:-1], self.stacked, kept.shape[-1]), kept.dtype)
         np.moveaxis(told, -2, 1)[:] = kept[np.stack(slots, axis=1), row[:, None]]
-        return told.reshape(*told.shape[:-2], -1)
+        return told.reshape(*told.shape[:-2], self.stacked * kept.shape[-1])
 
     def add(self, transitions: Transitions) -> None:
         """Takes in one step of every row; each step's observations are the last one's next ones."""
+        told = {name: values for name, values in vars(transitions).items() if values is not None}
+        told.pop("next_observation", None)
+        told["observation"] = self._newest(transitions.observation)
         if not self._data:
-            self._allocate(transitions)
+            self._allocate(told)
         slots, rows = self._data["valid"].shape
         slot = self._head % slots
-        for name, values in self._data.items():
-            told = getattr(transitions, name)
-            values[slot] = self._newest(told) if name == "observation" else told
+        for name, values in told.items():
+            self._data[name][slot] = values
+        if self.stacked > 1:
+            row = np.flatnonzero(transitions.valid)
+            if not np.array_equal(
+                self._told("observation", np.full(len(row), slot), row), transitions.observation[row]
+            ):
+                raise BadInput(f"stacked: observations are not {self.stacked} steps' side by side: set stacked to 1")
         self._head += 1
         if self._tree is not None:
             # A slot can be drawn once the n that follow it are known, and as long as it is whole.
@@ -215,13 +218,15 @@ class Replay:
 
     def get_state(self) -> dict:
         tree = None if self._tree is None else self._tree.nodes.copy()
-        data = {name: values.copy() for name, values in self._data.items()}
+        data = {name: values[: self._head].copy() for name, values in self._data.items()}
         return {"data": data, "head": self._head, "tree": tree, "highest": self._highest}
 
     def set_state(self, state: dict) -> None:
-        self._data = {name: np.array(values) for name, values in state["data"].items()}
         self._head, self._highest = state["head"], state["highest"]
-        if state["tree"] is not None:
-            slots, rows = self._data["valid"].shape
-            self._tree = SumTree(slots * rows)
+        if not state["data"]:
+            return
+        self._allocate({name: values[0] for name, values in state["data"].items()})
+        for name, values in state["data"].items():
+            self._data[name][: len(values)] = values
+        if self._tree is not None:
             self._tree.nodes[:] = state["tree"]
