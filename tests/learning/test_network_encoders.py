@@ -219,17 +219,63 @@ def test_pictures_shrink_by_the_windows_and_their_steps(size, filters, width):
 
 
 @pytest.mark.parametrize("moments", [1, 2, 3])
-def test_bytes_become_minus_1_to_1_and_of_earlier_moments_what_has_changed_since_is_shown(moments):
+def test_before_their_measure_bytes_become_minus_1_to_1_and_earlier_ones_what_changed_since(moments):
     encoder = Pictures(spaces.Box(0, 255, (20, 16, 6), np.uint8), (5,), moments)
     pictures = np.random.default_rng(0).integers(0, 256, (4, 20, 16, 6)).astype(np.uint8)
-    each = 6 // moments
-    newest, scaled = pictures[..., -each:] / 127.5, []
+    shown = shown_by_hand(pictures, moments)
+    shown[..., -6 // moments :] -= 1.0
+    np.testing.assert_allclose(encoded(encoder, pictures), convolved(encoder, shown), atol=1e-5)
+
+
+def shown_by_hand(pictures, moments):
+    """Shares of the middle of a byte's range; of the earlier moments, what has changed since."""
+    each, scaled = 6 // moments, []
+    newest = pictures[..., -each:] / 127.5
     for moment in range(moments - 1):
         scaled.append(newest - pictures[..., moment * each : (moment + 1) * each] / 127.5)
-    shown = torch.as_tensor(np.concatenate([*scaled, newest - 1.0], axis=-1), dtype=torch.float32)
+    return np.concatenate([*scaled, newest], axis=-1)
+
+
+def convolved(encoder, shown):
     with torch.no_grad():
-        expected = encoder.convolutions(shown.permute(0, 3, 1, 2)).flatten(1)
-    np.testing.assert_allclose(encoded(encoder, pictures), expected, atol=1e-5)
+        return encoder.convolutions(torch.as_tensor(shown, dtype=torch.float32).permute(0, 3, 1, 2)).flatten(1)
+
+
+@pytest.mark.parametrize("moments", [1, 2, 3])
+def test_pictures_are_shown_as_what_differs_on_the_scale_that_each_channel_varies_by(moments):
+    encoder = Pictures(spaces.Box(0, 255, (20, 16, 6), np.uint8), (5,), moments)
+    rng = np.random.default_rng(1)
+    background, strength = rng.integers(60, 180, (20, 16, 6)), np.array([60, 3, 20, 40, 10, 5])
+    seen = (background + strength * rng.uniform(-1, 1, (300, 20, 16, 6))).astype(np.uint8)
+    encoder.fit(seen)
+    shown = shown_by_hand(seen, moments)
+    standard = shown - shown.mean(axis=0)
+    standard /= standard.std(axis=(0, 1, 2))
+    np.testing.assert_allclose(encoded(encoder, seen), convolved(encoder, standard), atol=2e-4)
+
+
+@pytest.mark.parametrize("moments", [1, 2, 3])
+def test_noise_like_what_was_seen_has_its_measure(moments):
+    encoder = Pictures(spaces.Box(0, 255, (20, 16, 6), np.uint8), (5,), moments)
+    rng = np.random.default_rng(1)
+    picture = 120.0 + 20.0 * rng.standard_normal((200, 20, 16, 1, 6 // moments))
+    seen = picture + 4.0 * rng.standard_normal((200, 20, 16, moments, 6 // moments))
+    encoder.fit(seen.reshape(200, 20, 16, 6).astype(np.uint8))
+    measure = encoder.mean.clone(), encoder.spread.clone()
+    encoder.fit(encoder.like_seen(300, rng))
+    np.testing.assert_allclose(encoder.mean, measure[0], atol=8.0)
+    np.testing.assert_allclose(encoder.spread, measure[1], rtol=0.05)
+
+
+def test_a_channel_that_stays_as_it_is_is_not_blown_up():
+    encoder = Pictures(spaces.Box(0, 255, (12, 8, 2), np.uint8), (1,))
+    seen = np.random.default_rng(0).integers(0, 256, (50, 12, 8, 2)).astype(np.uint8)
+    seen[..., 0] = 93
+    encoder.fit(seen)
+    other = seen.copy()
+    other[..., 0] = 94
+    assert np.isfinite(encoded(encoder, seen)).all()
+    assert np.abs(encoded(encoder, seen) - encoded(encoder, other)).max() < 0.2
 
 
 def test_a_filter_sees_its_channel_and_its_place():

@@ -5,8 +5,8 @@ Numbers come by the bounds of their space, standardised, or whitened: turned so 
 one scale (Kessy et al., 2018). Whitening is for readings whose small differences matter, such as the poses of two
 moments, which hide a velocity. `upright` whitens too, but tells of every pose (x y z and a quaternion) where it is and
 where its own z axis points: a quaternion's numbers change with every turn about that axis, which for a pole means
-nothing, and a network has to learn first how they mix. All take their measure once, from what was seen before
-learning began, and it is a part of the policy.
+nothing, and a network has to learn first how they mix. Pictures are shown as what differs from what is mostly there.
+All take their measure once, from what was seen before learning began, and it is a part of the policy.
 """
 
 from dataclasses import dataclass
@@ -24,6 +24,8 @@ from control_bench.settings import require, require_positive
 FLOOR = 1e-4
 """Of a direction's variance, as a share of the largest: what varies less is not blown up to the full scale."""
 ROUNDING = 1e-7
+MIDDLE = 127.5
+"""Of bytes."""
 WINDOWS = ((8, 4), (4, 2), (3, 1))
 """The convolutions' windows and steps, pixels (Mnih et al., 2015)."""
 
@@ -103,9 +105,13 @@ def _signs(turn: np.ndarray) -> np.ndarray:
 
 
 class Pictures(nn.Module):
-    """Pictures (height, width, channels), 0 to 255, through convolutions to features (batch, width)."""
+    """Pictures (height, width, channels), 0 to 255, through convolutions to features (batch, width).
 
-    measures = False
+    They see how much every pixel differs from what it mostly is, in shares of how much its channel varies: a thin pole
+    is little of a picture, and as long as its channels are on the scale of a large cart's, it is not learned.
+    """
+
+    measures = True
 
     def __init__(self, space: spaces.Box, filters: tuple[int, ...], moments: int = 1) -> None:
         super().__init__()
@@ -113,6 +119,8 @@ class Pictures(nn.Module):
         if channels % moments:
             raise BadInput(f"moments: {channels} channels are not those of {moments} moments: set moments to 1")
         self._newest = channels // moments  # its channels are the last so many
+        self.register_buffer("mean", torch.full(space.shape, MIDDLE))
+        self.register_buffer("spread", torch.full((channels, 1, 1), MIDDLE))
         for count, (kernel, stride) in zip(filters, WINDOWS, strict=False):
             layers += [nn.Conv2d(channels, count, kernel, stride), nn.ReLU()]
             channels = count
@@ -123,18 +131,40 @@ class Pictures(nn.Module):
         except RuntimeError:
             raise BadInput(f"pictures of {space.shape} are too small for {len(filters)} filters: give fewer") from None
 
+    def _centred(self, pictures: torch.Tensor) -> torch.Tensor:
+        return pictures.float().sub_(self.mean).permute(0, 3, 1, 2)
+
+    @torch.no_grad()
     def fit(self, observations: np.ndarray) -> None:
-        """Pictures have their scale."""
+        """Takes its measure from observations (count, height, width, channels)."""
+        self.mean.copy_(torch.as_tensor(observations.mean(axis=0)))
+        squares = torch.zeros(len(self.spread))
+        for part in torch.as_tensor(observations).split(64):  # all as floats may be more than there is room for
+            pictures = self._centred(part)
+            newest, earlier = pictures[:, -self._newest :], pictures[:, : -self._newest]
+            changed = newest[:, None] - earlier.unflatten(1, (-1, self._newest))
+            squares += torch.cat([changed.flatten(1, 2), newest], dim=1).square().sum(dim=(0, 2, 3))
+        spread = (squares / (len(observations) * self.mean[..., 0].numel())).sqrt()
+        spread = torch.where(spread > ROUNDING * MIDDLE, spread, MIDDLE)  # but for what does not vary at all
+        self.spread.copy_(spread[:, None, None])
+
+    def like_seen(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Noise (count, height, width, channels) that varies as much as what the measure was taken from."""
+        height, width, channels = self.mean.shape
+        drawn = rng.standard_normal((count, height, width, channels)) * self.spread[:, 0, 0].numpy()
+        newest = drawn[..., -self._newest :]
+        changed = drawn[..., : -self._newest].reshape(count, height, width, -1, self._newest)
+        earlier = (newest[..., None, :] - changed).reshape(count, height, width, -1)
+        return (np.concatenate([earlier, newest], axis=-1) + self.mean.numpy()).clip(0, 255).astype(np.uint8)
 
     def forward(self, observation: torch.Tensor) -> torch.Tensor:
-        # Differences, and what the first convolution makes of them, are sums: it takes the bytes themselves, which
-        # saves two passes over every picture.
-        first, weight = self.convolutions[0], self.convolutions[0].weight / 127.5
+        # Differences, and what the first convolution makes of them, are sums: it takes the pictures themselves, which
+        # saves two passes over every one.
+        first, weight = self.convolutions[0], self.convolutions[0].weight / self.spread
         of_earlier, of_newest = weight[:, : -self._newest], weight[:, -self._newest :]
         of_changes = of_earlier.unflatten(1, (-1, self._newest)).sum(dim=1)
         weight = torch.cat([-of_earlier, of_newest + of_changes], dim=1)
-        centred = observation.float().sub_(127.5).permute(0, 3, 1, 2)
-        out = functional.conv2d(centred, weight, first.bias, first.stride)
+        out = functional.conv2d(self._centred(observation), weight, first.bias, first.stride)
         return self.convolutions[1:](out).flatten(1)
 
 

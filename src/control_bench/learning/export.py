@@ -14,10 +14,11 @@ from torch import nn
 from control_bench.controllers.base import Controller
 from control_bench.errors import BadInput
 from control_bench.learning.checkpoint import write_beside
+from control_bench.learning.encoders import Pictures
 from control_bench.learning.network_policy import NetworkPolicy
 
 CHECKED = 64
-"""Observations drawn from the space that both must answer alike."""
+"""Observations drawn that both must answer alike."""
 CLOSE = 1e-5
 """Of half the actions' range: the two add up in another order."""
 
@@ -84,7 +85,10 @@ def _range(controller: Controller) -> float:
 
 
 def _some(controller: Controller, count: int) -> np.ndarray:
-    """Observations (count, ...) from the space."""
+    """Observations (count, ...) from the space; pictures are not as far from any that were seen as bytes can be."""
+    encoder = next(iter(controller.acting_networks().values())).encoder
+    if isinstance(encoder, Pictures):
+        return encoder.like_seen(count, np.random.default_rng(0))
     space = controller.observation_space
     space.seed(0)
     return np.stack([space.sample() for _ in range(count)])
