@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 from control_bench.bench import video
 from control_bench.bench.episode import Episode, Run
 from control_bench.bench.pictures import picture_of
-from control_bench.bench.pictures.balance import FORCE, BalancePicture
+from control_bench.bench.pictures.balance import BalancePicture
 from control_bench.bench.pictures.base import SIZE
 from control_bench.bench.pictures.curves import Curves
 from control_bench.bench.pictures.drivebot import BLUE, DrivebotPicture
@@ -24,6 +24,7 @@ from control_bench.bench.pictures.kuka import KukaPicture
 from control_bench.bench.pictures.kuka_balance import KukaBalancePicture
 from control_bench.bench.pictures.panel import WIDTH, number
 from control_bench.bench.pictures.perspective import Perspective
+from control_bench.bench.pictures.pole import FORCE
 from control_bench.bench.pictures.reach import LINKS, TARGET, PlanarArmPicture
 from control_bench.bench.run import run_episode
 from control_bench.bench.video import FASTEST, STANDING, Film, check_video, write_video
@@ -162,7 +163,7 @@ def test_a_gif_is_true_to_time_and_to_its_frames(tmp_path, steps, duration):
 
 @pytest.mark.parametrize("steps, duration", [(6, 1 / 24), (15, 0.01), (2, 0.2), (2, 3.0)])
 def test_an_mp4_is_true_to_time_and_to_its_frames(tmp_path, steps, duration):
-    imageio = pytest.importorskip("imageio.v2")
+    imageio = pytest.importorskip("imageio.v2")  # an extra, `video`, which scripts/setup installs
     pytest.importorskip("imageio_ffmpeg")
     film, done = film_of(steps, duration), []
     write_video(tmp_path / "a.mp4", film, lambda: done.append(1))

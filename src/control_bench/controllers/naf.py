@@ -91,7 +91,11 @@ class NAF(ContinuousLearner):
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        return (*super().wanted, "observation") if self.wants_state and self.actor_due else super().wanted
+        return (*super().wanted, "observation") if self.actor_due else super().wanted
+
+    @property
+    def actor_due(self) -> bool:
+        return self.wants_state and super().actor_due
 
     def make_networks(self):
         s, numbers = self.settings, int(np.prod(self.action_space.shape))
@@ -120,7 +124,7 @@ class NAF(ContinuousLearner):
         return (goal - q_values).mean(dim=0), {"loss": float(loss.detach()), "q_value": float(q_values.detach().mean())}
 
     def learn_to_act(self, batch: Batch) -> None:
-        if not (self.wants_state and self.actor_due):
+        if not self.actor_due:
             return
         action = self.networks["actor"](torch.as_tensor(batch.observation))
         q_values = self.networks["network"].q_value(torch.as_tensor(batch.state), action)

@@ -169,13 +169,14 @@ class Balance(Task):
         super().__init__(settings or self.Settings(), rows)
         s = self.settings
         self.step_duration = s.repeats * s.steps_per_repeat * PHYSICS_STEP
-        told, moments = 1 if s.observation == "pixels" else s.history, s.repeats * s.history
-        poses = spaces.Box(-np.inf, np.inf, (s.repeats * told, 2, 7), np.float64)
-        self.symmetries = _symmetries(s.repeats * told, s.actions == "discrete")
-        if s.observation == "pixels":
+        pixels, channels = s.observation == "pixels", 3 * s.cameras * s.repeats
+        moments = s.repeats * (1 if pixels else s.history)  # that poses tell of
+        poses = spaces.Box(-np.inf, np.inf, (moments, 2, 7), np.float64)
+        self.symmetries = _symmetries(moments, s.actions == "discrete")
+        if pixels:
             self.observed, self.state_space = ("images",), poses
-            self.observation_space = spaces.Box(0, 255, (s.size, s.size, 3 * s.cameras * moments), np.uint8)
-            self._history = History(rows, s.history, (s.size, s.size, 3 * s.cameras * s.repeats), np.uint8)
+            self.observation_space = spaces.Box(0, 255, (s.size, s.size, channels * s.history), np.uint8)
+            self._history = History(rows, s.history, (s.size, s.size, channels), np.uint8)
         else:
             self.observed, self.observation_space = ("poses",), poses
             self._history = History(rows, s.history, (s.repeats, 2, 7), np.float64, axis=1)

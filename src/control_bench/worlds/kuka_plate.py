@@ -26,7 +26,6 @@ JOINTS, PLATE_LINK = list(range(7)), 7
 FRICTION = 1.0
 AT_REST = np.array([0.0, 0.0, 0.09])
 """m: where the plate is told to be at rest, so that the pole stands as high as on the cart."""
-HALF_POLE = read_box("pole").size[2] / 2.0
 PLATE = """
   <link name="plate">
     <inertial><mass value="0.5"/><inertia ixx="0.0018" ixy="0" ixz="0" iyy="0.0018" iyz="0" izz="0.0033"/></inertial>
@@ -56,7 +55,8 @@ class KukaPlate(BulletScene):
         self._turn(REST)
         bullet.changeDynamics(self.arm, PLATE_LINK, lateralFriction=FRICTION)
         self._origin, self._level = (np.array(one) for one in bullet.getLinkState(self.arm, PLATE_LINK)[:2])
-        above = self._origin + [0.0, 0.0, 0.01 + HALF_POLE]
+        self._half_pole = read_box("pole").size[2] / 2.0
+        above = self._origin + [0.0, 0.0, 0.01 + self._half_pole]
         self._pole, self._velocity = self._load("pole", above.tolist()), np.zeros(2)
 
     def _load_arm(self) -> int:
@@ -111,5 +111,5 @@ class KukaPlate(BulletScene):
         self._turn(REST)
         self._turn(bullet.calculateInverseKinematics(self.arm, PLATE_LINK, plate, poses[0, 3:], maxNumIterations=100))
         bullet.resetBasePositionAndOrientation(self._pole, pole, poses[1, 3:])
-        along = HALF_POLE * rotation_of(poses[1, 3:])[:, 2]
+        along = self._half_pole * rotation_of(poses[1, 3:])[:, 2]
         return plate, np.array([pole - along, pole + along])

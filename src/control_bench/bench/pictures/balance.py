@@ -7,21 +7,19 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import ConvexHull
 
-from control_bench.bench.pictures.base import FINE, MUTED, SIZE, Canvas, Picture, Plane, arrow_outline
-from control_bench.bench.pictures.perspective import Perspective, studio
-from control_bench.bench.plot_style import FAINT, INK, RUN_COLOURS
-from control_bench.tasks.balance import LEAN, Balance
-from control_bench.worlds.boxes import Box, read_box, rotation_of, tilt_of
+from control_bench.bench.pictures.base import FINE, MUTED, SIZE, Canvas
+from control_bench.bench.pictures.perspective import SHADOW, Perspective, studio
+from control_bench.bench.pictures.pole import BLUE, BORDER, PolePicture
+from control_bench.bench.plot_style import INK
+from control_bench.worlds.boxes import Box, read_box, rotation_of
 from control_bench.worlds.renderer import BACKGROUND, LIGHT, Camera, Renderer
 
-BLUE, BORDER, FORCE = RUN_COLOURS[0], RUN_COLOURS[1], RUN_COLOURS[4]
 EYE, TARGET, VIEW = (0.55, -1.75, 1.1), (0.0, 0.0, 0.27), 38.0
 """m, from what the camera goes along with; degrees."""
 LAG, LEASH = 0.5, 0.3
 """s: over how long the camera's way is smoothed; m: how far the cart gets from it, along x and along y."""
 ARROW = 0.6
 """m: of the largest force."""
-SHADOW = "#cdd1d8"
 INSET = 96
 """px"""
 
@@ -31,27 +29,21 @@ def brightened(box: Box) -> Box:
     return replace(box, colour=tuple(min(1.35 * share, 1.0) for share in box.colour))
 
 
-class BalancePicture(Picture):
-    """It needs `poses` and `force`; the small pictures that a task observes are drawn by the poses too."""
-
-    of, reads = Balance, ("poses", "force")
-    won = ("balanced",)
+class BalancePicture(PolePicture):
+    """The small pictures that a task observes are drawn by the poses too."""
 
     def __init__(self, task, episode) -> None:
         super().__init__(task, episode)
-        self.action_names = ("none", "+x", "-x", "+y", "-y")
         self._boxes = tuple(brightened(read_box(name)) for name in ("cart", "pole"))
         self._floor = read_box("ground").size[2] / 2.0
         camera = Camera(EYE, TARGET, VIEW, size=FINE * SIZE)
         self._renderer, self.perspective = Renderer((camera,), (), self._boxes), Perspective(camera)
         # By the channel that they have least of the bodies are told from what is behind them.
         self._telling = int(np.argmin(np.max([box.colour for box in self._boxes], axis=0)))
-        self.poses = self.readings["poses"][:, -1]  # (steps + 1, 2, 7)
         self.middles = self._follow()
         self._studio = studio()
         self._drawn = np.empty(self._renderer.shape, np.uint8)
         self._cameras = task.make_renderer() if task.settings.observation == "pixels" else None
-        self._field = Plane((0.0, 0.0), 2.25 * task.field, (SIZE - 122.0, 12.0), 110.0)
 
     def _follow(self) -> np.ndarray:
         """Where the camera is (steps + 1, 2), m: along with the cart, but steadier."""
@@ -93,23 +85,8 @@ class BalancePicture(Picture):
         for side in ((edge, end), (edge, -end), (end, edge), (-end, edge)):
             self.perspective.polyline(canvas, flat(np.stack(side, axis=1) - away[:2]), BORDER, 2.2)
         self.perspective.polyline(canvas, flat(self.poses[: moment + 1, 0, :2] - away[:2]), BLUE + "70", 1.6)
-        cart, force = self.poses[moment, 0, :2] - away[:2], self.readings["force"][moment]
-        if np.any(force):
-            start = cart + 0.13 * force / np.linalg.norm(force)
-            outline = arrow_outline(start, start + ARROW * force / self.task.settings.force, 0.045)
-            self.perspective.polygon(canvas, flat(outline), FORCE)
-
-    def _draw_field(self, canvas: Canvas, moment: int) -> None:
-        plane, field = self._field, self.task.field
-        canvas.box(plane.corner, (plane.edge, plane.edge + 20), "#ffffffe0", FAINT, radius=5)
-        corners = field * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
-        canvas.polygon(plane(corners), None, BORDER, 1.3)
-        way = plane(self.poses[: moment + 1, 1, :2])
-        if moment:
-            canvas.line(way, BLUE + "90", 1.2)
-        canvas.disc(way[-1], 3.5, BLUE, "#ffffff", 1.0)
-        x, y = plane.corner
-        canvas.text((x + plane.edge / 2, y + plane.edge + 9), f"the field, {2 * field:g} m", 10, MUTED, anchor="mm")
+        (cart,) = flat(self.poses[moment, :1, :2] - away[:2])
+        self._draw_force(canvas, moment, cart, 0.13, ARROW, 0.045)
 
     def _draw_seen(self, canvas: Canvas, moment: int) -> None:
         pictures = np.empty(self._cameras.shape, np.uint8)
@@ -120,12 +97,3 @@ class BalancePicture(Picture):
             left = 14 + place * (INSET + 8)
             canvas.paste(Image.fromarray(picture), (left, top), (INSET, INSET))
             canvas.box((left - 1, top - 1), (INSET + 2, INSET + 2), None, INK, 1.0)
-
-    def facts(self, moment: int) -> dict[str, str]:
-        lean = np.degrees(np.abs(tilt_of(self.poses[moment, 1, 3:])).max())
-        away, force = np.abs(self.poses[moment, 1, :2]).max(), np.linalg.norm(self.readings["force"][moment])
-        return {
-            "lean": f"{lean:.1f}° of {np.degrees(LEAN):.0f}°",
-            "off the middle": f"{away:.2f} of {self.task.field:g} m",
-            "force": f"{force:.0f} N",
-        }

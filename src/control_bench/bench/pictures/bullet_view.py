@@ -4,13 +4,12 @@ import numpy as np
 from PIL import Image
 
 from control_bench.bench.pictures.base import SIZE, Canvas
-from control_bench.bench.pictures.perspective import Perspective, studio
+from control_bench.bench.pictures.perspective import SHADOW, Perspective, studio
 from control_bench.worlds.renderer import Camera
 
 FINE = 2
 """Less than other pictures': pybullet takes the longer, the larger it is."""
 LIGHT = np.array([2.0, -1.0, 4.0])
-SHADOW = "#cdd1d8"
 
 
 class BulletView:

@@ -1,11 +1,9 @@
 """kuka_balance: the arm, the plate that it carries and the pole on it, as pybullet draws them."""
 
-import numpy as np
 from PIL import Image
 
-from control_bench.bench.pictures.balance import FORCE, BalancePicture
-from control_bench.bench.pictures.base import arrow_outline
 from control_bench.bench.pictures.bullet_view import BulletView
+from control_bench.bench.pictures.pole import PolePicture
 from control_bench.tasks.kuka_balance import KukaBalance
 from control_bench.worlds.renderer import Camera
 
@@ -14,7 +12,7 @@ ARROW = 0.6
 """m: of the largest force."""
 
 
-class KukaBalancePicture(BalancePicture):
+class KukaBalancePicture(PolePicture):
     """In a pybullet of its own: the arm's angles are found anew, by where the plate was."""
 
     of = KukaBalance
@@ -23,6 +21,7 @@ class KukaBalancePicture(BalancePicture):
         super().__init__(task, episode)
         self._scene = task.scene()()
         self._view = BulletView(self._scene.bullet, CAMERA)
+        self.perspective = self._view.perspective
 
     def draw(self, moment: int) -> Image.Image:
         canvas, scene = self._view.begin(), self._scene
@@ -30,11 +29,6 @@ class KukaBalancePicture(BalancePicture):
         self._view.draw_arm_shadow(canvas, scene.arm, scene.joints)
         self._view.draw_shadow(canvas, pole, 8.0)
         self._view.draw_bodies(canvas)
-        force = self.readings["force"][moment]
-        if np.any(force):
-            start = 0.1 * force / np.linalg.norm(force)
-            outline = arrow_outline(start, start + ARROW * force / self.task.settings.force, 0.04)
-            outline = np.column_stack([outline, np.zeros(len(outline))]) + plate
-            self._view.perspective.polygon(canvas, outline, FORCE)
+        self._draw_force(canvas, moment, plate, 0.1, ARROW, 0.04)
         self._draw_field(canvas, moment)
         return canvas.finish()

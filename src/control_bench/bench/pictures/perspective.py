@@ -6,7 +6,7 @@ from PIL import Image
 from control_bench.bench.pictures.base import FINE, SIZE, Canvas
 from control_bench.worlds.renderer import Camera
 
-FLOOR, FAR_FLOOR, LINES = (233, 235, 239), (250, 250, 251), "#b9bfc9"
+FLOOR, FAR_FLOOR, LINES, SHADOW = (233, 235, 239), (250, 250, 251), "#b9bfc9", "#cdd1d8"
 REACH, TILE, PIECE = 4.5, 0.5, 0.5
 """m: how far the floor's lines are drawn, how far they are apart, and the pieces that they fade in."""
 
