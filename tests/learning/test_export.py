@@ -24,7 +24,7 @@ CASES = {
     "dqn-pictures": ("dqn", DISCRETE | PICTURES | {"mirror": False}),
     "naf-poses": ("naf", {"preprocess": "upright"}),
     "naf-pictures": ("naf", PICTURES | {"mirror": False}),
-    "ddpg-poses": ("ddpg", {"preprocess": "upright"}),
+    "ddpg-poses": ("ddpg", {"preprocess": "turning"}),
     "ddpg-pictures": ("ddpg", PICTURES | {"mirror": False}),
     "ppo-poses": ("ppo", {"preprocess": "standardise"}),
     "ppo-discrete": ("ppo", DISCRETE | {"preprocess": "bounds"}),

@@ -112,7 +112,7 @@ def test_what_hardly_varies_is_not_blown_up():
         np.testing.assert_allclose(spread, [1e-4 / np.sqrt(FLOOR), 1.0], rtol=0.1)
 
 
-@pytest.mark.parametrize("preprocess", ["standardise", "whiten", "upright"])
+@pytest.mark.parametrize("preprocess", ["standardise", "whiten", "upright", "turning"])
 def test_what_does_not_vary_at_all_becomes_0(preprocess):
     same = np.tile(poses(1), (50, 1, 1, 1))
     features = encoded(fitted(preprocess, same), same)
@@ -179,16 +179,55 @@ def test_upright_whitens():
 
 
 @pytest.mark.parametrize("shape", [(6,), (7, 2), (2, 2, 8), ()])
-def test_upright_is_for_poses_alone(shape):
-    with pytest.raises(BadInput, match=r"upright is for poses .* take whiten") as caught:
-        make_encoder(free(*shape), EncoderSettings(preprocess="upright"))
+@pytest.mark.parametrize("preprocess", ["upright", "turning"])
+def test_poses_are_asked_for_where_they_are_needed(preprocess, shape):
+    with pytest.raises(BadInput, match=rf"{preprocess} is for poses .* take whiten") as caught:
+        make_encoder(free(*shape), EncoderSettings(preprocess=preprocess))
     assert str(shape) in str(caught.value) and "\n" not in str(caught.value)
+
+
+# Turning.
+
+
+@settings(deadline=None)
+@given(lean=st.tuples(ANGLE, ANGLE, ANGLE), turn=ANGLE, signs=st.tuples(*[st.sampled_from([1, -1])] * 2))
+def test_turning_tells_how_far_a_body_has_turned_about_its_own_axis(lean, turn, signs):
+    before = Rotation.from_euler("xyz", lean)
+    where = np.zeros((1, 2, 1, 7))
+    where[0, 0, 0, 3:] = signs[0] * before.as_quat()
+    where[0, 1, 0, 3:] = signs[1] * (before * Rotation.from_euler("z", turn)).as_quat()
+    encoder = Numbers(free(2, 1, 7), "turning")  # not yet fitted: as it comes
+    features = encoded(encoder, where)[0]
+    assert encoder.width == len(features) == 13
+    assert features[-1] == pytest.approx(2.0 * np.sin(turn / 2.0), abs=1e-5)
+
+
+def test_turning_tells_the_rest_as_upright_does():
+    where = poses(20)
+    np.testing.assert_array_equal(
+        encoded(Numbers(POSES, "turning"), where)[:, :24], encoded(Numbers(POSES, "upright"), where)
+    )
+
+
+def test_turning_tells_of_every_two_moments_and_every_body():
+    where = np.concatenate([poses(10), poses(10, seed=1)], axis=1)  # four moments
+    turns = encoded(Numbers(free(4, 2, 7), "turning"), where)[:, 48:].reshape(10, 3, 2)
+    for moment in range(3):
+        for body in range(2):
+            pair = where[:, moment : moment + 2, body : body + 1]
+            alone = encoded(Numbers(free(2, 1, 7), "turning"), pair)[:, -1]
+            np.testing.assert_array_equal(turns[:, moment, body], alone)
+
+
+def test_turning_wants_moments_and_bodies_told_apart():
+    with pytest.raises(BadInput, match=r"turning is for poses \(moments, bodies, 7\), not \(4, 7\)"):
+        make_encoder(free(4, 7), EncoderSettings(preprocess="turning"))
 
 
 # The measure is a part of the policy.
 
 
-@pytest.mark.parametrize("preprocess", ["standardise", "whiten", "upright"])
+@pytest.mark.parametrize("preprocess", ["standardise", "whiten", "upright", "turning"])
 def test_the_measure_goes_with_the_variables(preprocess):
     encoder, other = fitted(preprocess, poses(), POSES), Numbers(POSES, preprocess)
     assert np.abs(encoded(other, poses(5)) - encoded(encoder, poses(5))).max() > 0.1
@@ -198,7 +237,7 @@ def test_the_measure_goes_with_the_variables(preprocess):
     np.testing.assert_array_equal(encoded(other, poses(5)), encoded(encoder, poses(5)))
 
 
-@pytest.mark.parametrize("preprocess", ["standardise", "whiten", "upright"])
+@pytest.mark.parametrize("preprocess", ["standardise", "whiten", "upright", "turning"])
 def test_no_gradient_goes_to_the_measure(preprocess):
     assert list(fitted(preprocess, poses(50), POSES).parameters()) == []
 

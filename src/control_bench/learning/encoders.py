@@ -3,10 +3,9 @@ learners.
 
 Numbers come by the bounds of their space, standardised, or whitened: turned so that no two go together, and each put on
 one scale (Kessy et al., 2018). Whitening is for readings whose small differences matter, such as the poses of two
-moments, which hide a velocity. `upright` whitens too, but tells of every pose (x y z and a quaternion) where it is and
-where its own z axis points: a quaternion's numbers change with every turn about that axis, which for a pole means
-nothing, and a network has to learn first how they mix. Pictures are shown as what differs from what is mostly there.
-All take their measure once, from what was seen before learning began, and it is a part of the policy.
+moments, which hide a velocity. `upright` and `turning` whiten too, but what `learning/poses.py` tells of poses.
+Pictures are shown as what differs from what is mostly there. All take their measure once, from what was seen before
+learning began, and it is a part of the policy.
 """
 
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from control_bench.errors import BadInput
+from control_bench.learning.poses import turning, upright
 from control_bench.settings import require, require_positive
 
 FLOOR = 1e-4
@@ -28,15 +28,17 @@ MIDDLE = 127.5
 """Of bytes."""
 WINDOWS = ((8, 4), (4, 2), (3, 1))
 """The convolutions' windows and steps, pixels (Mnih et al., 2015)."""
+OF_POSES = {"upright": (upright, "(..., 7)"), "turning": (turning, "(moments, bodies, 7)")}
+"""By `preprocess`: what is told of poses, and of which shape they should be."""
 
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """Attributes: preprocess, of numbers: by bounds, standardise, whiten, or upright, for poses. filters: of each
-    convolution on pictures, one to three. moments: that a picture's channels tell of, the oldest first: what has
-    changed since each of the earlier ones is shown in its place."""
+    """Attributes: preprocess, of numbers: by bounds, standardise, whiten, or for poses upright, or turning, which tells
+    of spins too. filters: of each convolution on pictures, one to three. moments: that a picture's channels tell of,
+    the oldest first: what has changed since each of the earlier ones is shown in its place."""
 
-    preprocess: Literal["bounds", "standardise", "whiten", "upright"] = "bounds"
+    preprocess: Literal["bounds", "standardise", "whiten", "upright", "turning"] = "bounds"
     filters: tuple[int, ...] = (16, 32)
     moments: int = 1
 
@@ -51,11 +53,11 @@ class Numbers(nn.Module):
 
     def __init__(self, space: spaces.Box, preprocess: str) -> None:
         super().__init__()
-        self._preprocess, self._whitens = preprocess, preprocess in ("whiten", "upright")
-        if preprocess == "upright" and space.shape[-1:] != (7,):
-            raise BadInput(f"preprocess: upright is for poses (..., 7), not {space.shape}: take whiten")
-        count = int(np.prod(space.shape))
-        self.width = count // 7 * 6 if preprocess == "upright" else count
+        self._whitens = preprocess == "whiten" or preprocess in OF_POSES
+        self._flat, told = OF_POSES.get(preprocess, (nn.Flatten(), None))
+        if told and (space.shape[-1:] != (7,) or preprocess == "turning" and len(space.shape) != 3):
+            raise BadInput(f"preprocess: {preprocess} is for poses {told}, not {space.shape}: take whiten")
+        self.width = self._flat(torch.zeros(1, *space.shape)).shape[1]
         low, high = np.full((2, self.width), [[-1.0], [1.0]])
         if preprocess == "bounds":
             bounds = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
@@ -71,17 +73,9 @@ class Numbers(nn.Module):
         """What is measured is a part of the policy."""
         self.register_buffer(name, torch.as_tensor(values, dtype=torch.float32), persistent=self.measures)
 
-    def _flat(self, observation: torch.Tensor) -> torch.Tensor:
-        """The numbers (batch, width) as they come; doubles stay doubles, whose last digits are a velocity here."""
-        if self._preprocess != "upright":
-            return observation.flatten(1)
-        x, y, z, w = observation[..., 3:].unbind(-1)
-        up = torch.stack([2.0 * (x * z + y * w), 2.0 * (y * z - x * w), 1.0 - 2.0 * (x * x + y * y)], dim=-1)
-        return torch.cat([observation[..., :3], up], dim=-1).flatten(1)
-
     @torch.no_grad()
     def fit(self, observations: np.ndarray) -> None:
-        """Takes its measure from observations (count, ...)."""
+        """Takes its measure from observations (count, ...); doubles stay doubles, whose last digits are a velocity."""
         if not self.measures:
             return
         flat = self._flat(torch.as_tensor(observations, dtype=torch.float64)).numpy()
