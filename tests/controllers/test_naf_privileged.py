@@ -57,23 +57,54 @@ def variables(learner, name):
     return get_variables(learner.networks[name])
 
 
-def test_values_are_learned_of_the_state_alone_and_actions_of_both():
-    one, other = feed(naf(), 40), feed(naf(), 40, seen_seed=9)
-    assert one.updates == 60
-    assert same(variables(one, "network"), variables(other, "network"))
-    assert not same(variables(one, "actor"), variables(other, "actor"))
+def bold(learner, seed=5):
+    """Variables, and the target's, that are not small."""
+    rng = np.random.default_rng(seed)
+    for network in (*learner.networks.values(), learner.targets["network"]):
+        told = {name: value.astype(float) + rng.normal(0.0, 0.5, value.shape) for name, value in variables_of(network)}
+        set_variables(network, {name: value.astype(np.float32) for name, value in told.items()})
+    return learner
 
 
-def test_values_are_learned_as_from_observations():
-    privileged = feed(naf(), 40)
-    plain = NAF(STATES, ACTIONS, NAFSettings(**TINY))
-    set_variables(plain.networks["network"], get_variables(naf().networks["network"]))
-    set_variables(plain.targets["network"], get_variables(naf().targets["network"]))
-    for step in steps(40):
-        plain.learn(replace(step, observation=step.state, next_observation=None, state=None))
-    assert plain.updates == privileged.updates > 0
-    for name, value in variables(plain, "network").items():
-        np.testing.assert_array_equal(value, variables(privileged, "network")[name])
+def variables_of(network):
+    return [(name, value) for name, value in get_variables(network).items() if not name.startswith("encoder.")]
+
+
+def sampled(learner):
+    return learner.look_ahead(learner.replay.sample(8, np.random.default_rng(0), wanted=learner.wanted))
+
+
+def test_values_are_of_going_on_as_the_actor_does():
+    learner = bold(feed(naf(learn_start=1000), 40))
+    batch = sampled(learner)
+    np.testing.assert_array_equal(batch.next_action, learner.greedy(batch.next_observation))
+
+    def q_value(network, state, action):
+        with torch.no_grad():
+            return network.q_value(torch.as_tensor(state), torch.as_tensor(action)).numpy()
+
+    following = (batch.next_action - [1.0, 3.0]) / [2.0, 1.0]
+    ahead = q_value(learner.targets["network"], batch.next_state, following.astype(np.float32)).min(axis=0)
+    unit = ((batch.action - [1.0, 3.0]) / [2.0, 1.0]).astype(np.float32)
+    error = batch.reward + batch.ahead * ahead - q_value(learner.networks["network"], batch.state, unit)
+    best = learner.targets["network"].value(torch.as_tensor(batch.next_state)).detach().numpy().min(axis=0)
+    assert np.abs(best - ahead).max() > 0.1 and len(set(batch.ahead)) == 2  # some steps end an episode
+    np.testing.assert_allclose(learner.learn_from(batch)[0].detach(), error.mean(axis=0), rtol=1e-4, atol=1e-5)
+
+
+def test_values_are_learned_of_states_and_never_of_what_is_seen():
+    learner = feed(naf(learn_start=1000), 40)
+    batch = sampled(learner)
+    elsewhere = {name: getattr(batch, name)[::-1].copy() for name in ("observation", "next_observation")}
+    before = learner.get_state()
+    learner.learn_from(batch)
+    one = variables(learner, "network")
+    learner.set_state(before)
+    learner.learn_from(replace(batch, **elsewhere))
+    assert same(one, variables(learner, "network"))
+    learner.set_state(before)
+    learner.learn_from(replace(batch, state=batch.state[::-1].copy()))
+    assert not same(one, variables(learner, "network"))
 
 
 def test_the_actor_climbs_the_parabola_of_the_state():
@@ -147,8 +178,8 @@ def test_values_are_learned_in_the_mirror_and_actions_as_they_were():
     })  # fmt: skip
     task = plan.make_task(2)
     learner, envs, told = plan.make_controller(task, 3), make_vector_env("balance", 2, **plan.task_settings), []
-    sample, learn_from, learn_to_act = learner.replay.sample, learner.learn_from, learner.learn_to_act
-    learner.replay.sample = lambda *given: told.append([sample(*given)]) or told[-1][0]
+    look_ahead, learn_from, learn_to_act = learner.look_ahead, learner.learn_from, learner.learn_to_act
+    learner.look_ahead = lambda batch: told.append([look_ahead(batch)]) or told[-1][0]
     learner.learn_from = lambda batch: told[-1].append(batch) or learn_from(batch)
     learner.learn_to_act = lambda batch: told[-1].append(batch) or learn_to_act(batch)
     here, info = envs.reset(seed=1)
@@ -168,7 +199,9 @@ def test_values_are_learned_in_the_mirror_and_actions_as_they_were():
             for row in range(16)
         ]  # fmt: skip
         np.testing.assert_array_equal(task.symmetries.observations(was.next_state, np.array(which)), shown.next_state)
-        np.testing.assert_array_equal(task.symmetries.actions(was.action, np.array(which)), shown.action)
+        for name in ("action", "next_action"):
+            mirrored = task.symmetries.actions(getattr(was, name), np.array(which))
+            np.testing.assert_array_equal(mirrored, getattr(shown, name))
         assert len(set(which)) > 3
 
 

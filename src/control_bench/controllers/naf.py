@@ -7,11 +7,11 @@ cartpole++ (2016), whose trunks for V, mu and L are separate too; `values` above
 lies ahead (Fujimoto et al., 2018).
 
 With `privileged`, Q is learned of what a simulation knows, and what acts is a network of its own that sees what a robot
-sees: an asymmetric actor-critic (Pinto et al., 2018). The parabola says how far, and which way, each of its actions is
-from the best.
+sees: an asymmetric actor-critic (Pinto et al., 2018). Q is then of going on as that network does: by the best that one
+who sees all could do, nearly every state is worth the same, and nothing is left for it to climb.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -91,7 +91,8 @@ class NAF(ContinuousLearner):
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        return (*super().wanted, "observation") if self.actor_due else super().wanted
+        seen = ("next_observation", "observation") if self.actor_due else ("next_observation",)
+        return (*super().wanted, *(seen if self.wants_state else ()))
 
     @property
     def actor_due(self) -> bool:
@@ -113,11 +114,15 @@ class NAF(ContinuousLearner):
             return self.networks["actor"](observation)
         return self.networks["network"].mean(observation)
 
+    def look_ahead(self, batch: Batch):
+        return replace(batch, next_action=self.greedy(batch.next_observation)) if self.wants_state else batch
+
     def learn_from(self, batch: Batch):
         here, ahead = (torch.as_tensor(getattr(batch, name)) for name in (self.judged, f"next_{self.judged}"))
         with torch.no_grad():
-            value = self.targets["network"].value(ahead).amin(dim=0)
-            goal = self.goal(batch, value)
+            target, following = self.targets["network"], batch.next_action
+            value = target.value(ahead) if following is None else target.q_value(ahead, self.unit(following))
+            goal = self.goal(batch, value.amin(dim=0))
         q_values = self.networks["network"].q_value(here, self.unit(batch.action))
         loss = self.loss_of(q_values, goal, batch)
         self.descend("network", loss)

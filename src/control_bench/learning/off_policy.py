@@ -134,6 +134,10 @@ class OffPolicyLearner(NetworkPolicy):
         """The observations and states that the next update learns from."""
         return self.judged, f"next_{self.judged}"
 
+    def look_ahead(self, batch: Batch) -> Batch:
+        """A batch with the `next_action` that its values are learned by, where they are, as yet in no mirror."""
+        return batch
+
     def learn_to_act(self, batch: Batch) -> None:
         """One update of what acts, where that is another network than those whose values were learned from the batch,
         here never in a mirror."""
@@ -167,6 +171,7 @@ class OffPolicyLearner(NetworkPolicy):
             batch = replace(batch, **moved)
         if s.reward_scale != 1.0:
             batch = replace(batch, reward=batch.reward * np.float32(s.reward_scale))
+        batch = self.look_ahead(batch)
         errors, self._logged = self.learn_from(self._mirrored(batch) if s.mirror else batch)
         self.learn_to_act(batch)
         self.replay.set_errors(batch.index, errors.detach().numpy())
@@ -179,7 +184,9 @@ class OffPolicyLearner(NetworkPolicy):
         which = self.rng.integers(0, len(self.symmetries.observation), len(batch.index))
         names = self.judged, f"next_{self.judged}"
         shown = {name: self.symmetries.observations(getattr(batch, name), which) for name in names}
-        return replace(batch, action=self.symmetries.actions(batch.action, which), **shown)
+        taken = {"action": batch.action} | ({} if batch.next_action is None else {"next_action": batch.next_action})
+        shown |= {name: self.symmetries.actions(action, which) for name, action in taken.items()}
+        return replace(batch, **shown)
 
     def copies(self, name: str) -> list[nn.Module]:
         return super().copies(name) + ([self.targets[name]] if name in self.targets else [])

@@ -15,7 +15,8 @@ from control_bench.errors import BadInput
 @dataclass(frozen=True)
 class Batch:
     """A sample; arrays (batch, ...). `reward` is the discounted n-step sum, `ahead` what the value behind it counts
-    for. Of observations and states, those that were asked for."""
+    for. Of observations and states, those that were asked for; `next_action` is what a learner would do then, where it
+    learns by that."""
 
     action: np.ndarray
     reward: np.ndarray
@@ -26,6 +27,7 @@ class Batch:
     next_observation: np.ndarray | None = None
     state: np.ndarray | None = None
     next_state: np.ndarray | None = None
+    next_action: np.ndarray | None = None
 
 
 class SumTree:
