@@ -345,6 +345,60 @@ def test_training_counts_what_it_is_asked_to(cli, tmp_path):
     assert 60 <= load(tmp_path / "b" / "last.pt")["steps"] < 64
 
 
+def test_training_goes_on_in_the_other_unit_from_where_it_stands(cli, tmp_path):
+    def trained(*length):
+        assert cli("train", *TABLE, "--out", tmp_path / "q", *length)[0] == 0
+        last = load(tmp_path / "q" / "last.pt")
+        return last["steps"], last["training"]["episodes"]
+
+    steps, episodes = trained("--episodes", 6)
+    more_steps, _ = there = trained("--resume", "--steps", 40)
+    assert steps + 40 <= more_steps < steps + 44
+    steps, episodes = trained("--resume", "--episodes", 5)
+    assert there[1] + 5 <= episodes < there[1] + 9 and steps > there[0]
+
+
+def test_resuming_what_went_beyond_the_plan_keeps_count(cli, tmp_path):
+    short = ("train", *TABLE, "--set", "training.steps=40", "--out", tmp_path / "q")
+    assert cli(*short, "--steps", 100)[0] == 0
+    assert cli(*short, "--resume")[0] == 0  # all that was planned is done
+    assert cli(*short, "--resume", "--steps", 40)[0] == 0
+    assert 140 <= load(tmp_path / "q" / "last.pt")["steps"] < 144
+
+
+def test_what_was_learned_over_ros_is_not_trained_on(refused, tmp_path):
+    about = {"task": "drivebot", "controller": "q_table", "seed": 0, "training": {"learner": {}, "actor": {}}}
+    save(tmp_path / "last.pt", about)
+    assert "learned over ROS: go on there" in refused("train", *TABLE, "--out", tmp_path, "--resume", "--steps", 10)
+
+
+def test_a_learner_that_learns_while_it_runs_begins_from_nothing(cli):
+    # As over topics: the policy that ships is for those that do not learn, or are told so.
+    rewards = [
+        json.loads(cli("run", "drivebot", "--controller", "q_table", "--json", *SHORT, *more)[1])["rewards"]
+        for more in (
+            (),
+            ("--learn",),
+            ("--learn", "--checkpoint", make_plan("drivebot", "q_table", shipped=True).checkpoint),
+        )
+    ]
+    assert rewards[0] != rewards[1] != rewards[2]
+
+
+def test_without_an_extra_the_list_says_what_is_missing(cli, monkeypatch):
+    from control_bench import registry
+
+    def load_class(target):
+        if target.endswith(("naf:NAF", "dqn:DQN")):
+            raise ModuleNotFoundError(name="torch")
+        return found(target)
+
+    found = registry.load_class
+    monkeypatch.setattr(registry, "load_class", load_class)
+    status, out, _ = cli("list")
+    assert status == 0 and out.count("needs torch: pip install 'control_bench[learn]'") == 2 * len(TASKS)
+
+
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory):
     """A long training that Ctrl-C ended: its folder, status, standard output and error."""

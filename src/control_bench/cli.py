@@ -1,4 +1,4 @@
-"""The command line: `control-bench list | run | train | report`."""
+"""The command line: `control-bench list | run | train | export | report`."""
 
 import argparse
 import contextlib
@@ -130,12 +130,19 @@ def _list(arguments: argparse.Namespace) -> int:
     for task in TASKS:
         print(task)
         for name in CONTROLLERS:
-            plan = make_plan(task, name)
-            cls = controller_class(name)
-            reason = misfit(cls, plan.make_task())
-            doc = sys.modules[cls.__module__].__doc__.splitlines()[0]
-            print(f"  {name:18} {doc if reason is None else f'does not fit: {reason}'}")
+            print(f"  {name:18} {_about(task, name)}")
     return 0
+
+
+def _about(task: str, controller: str) -> str:
+    """What a controller is, or why it can't be used on a task."""
+    try:
+        plan, cls = make_plan(task, controller), controller_class(controller)
+    except BadInput as error:
+        return str(error)  # an extra is not there
+    reason = misfit(cls, plan.make_task())
+    doc = (sys.modules[cls.__module__].__doc__ or "").partition("\n")[0]
+    return doc if reason is None else f"does not fit: {reason}"
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -146,7 +153,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from control_bench.controllers.actor import Actor
     from control_bench.env import TaskEnv
 
-    plan = _plan(arguments, checkpoint=arguments.checkpoint, shipped=True)
+    plan = _plan(arguments, checkpoint=arguments.checkpoint, shipped=not arguments.learn)
     if not arguments.learn:
         plan.check_trained()
     if arguments.video:
@@ -224,7 +231,8 @@ def _train(arguments: argparse.Namespace) -> int:
         trainer.resume()
     steps, episodes = arguments.steps, arguments.episodes
     # Without a length, what was planned, or what is left of it.
-    until = sections["training"]["steps"] if steps is None and episodes is None else None
+    planned = max(sections["training"]["steps"], trainer.progress.asked_steps)
+    until = planned if steps is None and episodes is None else None
     interrupt = _Interrupt()
     begun = trainer.progress.steps
     length = episodes or steps or max(until - begun, 0)
@@ -265,6 +273,8 @@ def _check_same(plan: Plan, previous: dict, arguments: argparse.Namespace, out: 
     """A resumed training goes on with the settings it began with; BadInput where the command line says otherwise."""
     if "training" not in previous:
         raise BadInput(f"{out / 'last.pt'}: holds a policy only, nothing to resume: train into another --out")
+    if "training_settings" not in previous:
+        raise BadInput(f"{out / 'last.pt'}: was learned over ROS: go on there, or train into another --out")
     sections = plan.resolved()
     mine = {"task": plan.task, "controller": plan.controller}
     mine |= {f"{name}_settings": sections[name] for name in sections}

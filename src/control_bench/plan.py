@@ -1,7 +1,8 @@
 """What is to be run: a task, a controller, and the settings of both from presets, checkpoints and the command line.
 
-Later sources override earlier ones: the dataclasses' defaults, `config/<task>/<controller>.yaml`, the named preset, a
-checkpoint's own settings, `--set`. The command line and the ROS nodes both come through here.
+Later sources override earlier ones: the dataclasses' defaults, `config/<task>/<controller>.yaml`, the named preset,
+`--set`. A checkpoint's own settings take the place of all but `--set`: a policy acts with what it was trained with. The
+command line and the ROS nodes both come through here.
 """
 
 from dataclasses import asdict, dataclass, field, fields

@@ -155,6 +155,7 @@ def test_a_stranger_resets_the_robot(ros, tmp_path):
         ("store:=/proc/nowhere/x.db", "can't be used as a store"),
         ("simulator:=stdr", "is not installed"),
         ("preset:=artcle", "has no preset 'artcle'"),
+        ("settings:=map='nowhere", "close the quote"),
     ],
 )
 def test_bad_input_ends_the_launch_with_one_line(ros, argument, said):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from control_bench.learning.checkpoint import load
+from control_bench.learning.checkpoint import load, save
 
 
 def test_a_table_learns_in_real_time(ros, tmp_path):
@@ -38,3 +38,14 @@ def test_sensor_noise_is_there_in_real_time_too(ros):
     assert echo.wait(60) == 0
     ranges = [line for line in echo.text().splitlines() if line[:1].isdigit()]
     assert len(set(ranges)) > 1, ranges
+
+
+def test_a_folder_that_was_trained_in_is_not_learned_on(ros, tmp_path):
+    # Its replay is of other rows than one robot's: the node says what to do instead, and the file stays.
+    save(tmp_path / "last.pt", {"task": "drivebot", "controller": "q_table", "training": {"learner": {}}})
+    before = (tmp_path / "last.pt").read_bytes()
+    launch = ros.launch("controller:=q_table", "learn:=true", f"out:={tmp_path}")
+    launch.wait(40)
+    (line,) = (line for line in launch.text().splitlines() if "was not learned over ROS: give another out" in line)
+    assert "FATAL" in line and "Traceback" not in launch.text()
+    assert (tmp_path / "last.pt").read_bytes() == before

@@ -121,7 +121,7 @@ class OffPolicyLearner(NetworkPolicy):
         }
 
     def learn_from(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
-        """One update of every network on a batch; the TD errors (batch,) and what is to be logged."""
+        """One update of what values are learned by on a batch; the TD errors (batch,) and what is to be logged."""
         raise NotImplementedError
 
     @property

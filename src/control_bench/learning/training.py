@@ -104,6 +104,11 @@ class Trainer:
         while progress.steps < last_step and progress.episodes < last_episode and not stop():
             before = progress.steps
             self._step()
+            # What comes after may be asked for in the other unit, and counts from where this stands.
+            if episodes is None:
+                progress.asked_episodes = progress.episodes
+            else:
+                progress.asked_steps = progress.steps
             if self._passed(before, s.evaluate_every):
                 self._evaluate()
             if self._passed(before, s.log_every):

@@ -33,7 +33,7 @@ class Benchmark:
 
     def __init__(self, parameters: BenchmarkParameters) -> None:
         self._parameters = parameters
-        plan = plan_of(parameters, shipped=not parameters.learn)
+        plan = plan_of(parameters)
         if parameters.clock == "realtime":
             warm_up(plan)
         self._wake = threading.Event()

@@ -39,7 +39,7 @@ class ControllerNode:
     """What both clocks share: the actor, the topics, and what a learner saves."""
 
     def __init__(self, parameters: ControllerParameters) -> None:
-        self.plan = plan = plan_of(parameters, shipped=not parameters.learn)
+        self.plan = plan = plan_of(parameters)
         if not parameters.learn:
             plan.check_trained()
         self.task = plan.make_task()
@@ -82,13 +82,14 @@ class ControllerNode:
         if self._saved is None or not self._saved.is_file():
             return
         contents = load(self._saved)
+        if "actor" not in contents.get("training", {}):
+            raise BadInput(f"{self._saved}: was not learned over ROS: give another out, and it as the checkpoint")
         if any(
             contents.get(key) != self._about[key] for key in ("task", "controller", "spaces", "controller_settings")
         ):
             raise BadInput(f"{self._saved}: learned with other settings: give another out, or the same settings")
         self.actor.controller.set_state(contents["training"]["learner"])
-        if "actor" in contents["training"]:  # a replay would join its last episode to the next; `train` joins none
-            self.actor.set_state(contents["training"]["actor"])
+        self.actor.set_state(contents["training"]["actor"])  # or a replay would join its last episode to the next
         rospy.loginfo("goes on from %s", self._saved)
 
     def save(self, last: bool = False) -> None:

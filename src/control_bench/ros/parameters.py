@@ -1,21 +1,30 @@
 """The nodes' private parameters, with their defaults and meanings, in one place; the launch files' args share the
 names."""
 
+import shlex
 from dataclasses import dataclass
 from typing import Literal
 
+from control_bench.errors import BadInput
 from control_bench.settings import require, require_positive
 
 
 @dataclass(frozen=True)
 class PlanParameters:
-    """Of every node: what is run. `settings` overrides any of it, as `key=value key=value`."""
+    """Of every node: what is run.
+
+    Attributes:
+        settings: overrides any of the rest, as `key=value key=value`, quoted as in a shell.
+        learn: the controller learns while it drives, from nothing if no checkpoint is named; else, where one ships, it
+            acts by that.
+    """
 
     task: str = "drivebot"
     controller: str = "furthest_sonar"
     preset: str | None = None
     checkpoint: str | None = None
     settings: str | None = None
+    learn: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,13 +56,12 @@ class ControllerParameters(PlanParameters):
     """Of controller_node, which runs in a robot's namespace.
 
     Attributes:
-        learn: learn while driving. out: the folder that a learner saves `last.pt` to, after its episodes as long as
+        out: the folder that a learner saves `last.pt` to, after its episodes as long as
             that takes no more than a tenth of its time, and at the end, and goes on from when it is started again.
         seed: of its exploration.
         clock: as the world's. sensor_timeout: seconds without sensors after which it says so and, in realtime, stops.
     """
 
-    learn: bool = False
     out: str | None = None
     seed: int = 0
     clock: Literal["lockstep", "realtime"] = "lockstep"
@@ -69,8 +77,7 @@ class BenchmarkParameters(PlanParameters):
         robots: how many there are; each episode is driven by one. store: the SQLite file to add the episodes to.
         label: as `run --label`. timeout: seconds of silence after which an episode is started again.
         run_id: set by the node: which run to go on with where it is started again.
-        learn: whether the controllers learn, for the record. hold: stay when all is done, or a node that is started
-            again whenever it ends would never rest.
+        hold: stay when all is done, or a node that is started again whenever it ends would never rest.
     """
 
     episodes: int = 0
@@ -79,7 +86,6 @@ class BenchmarkParameters(PlanParameters):
     clock: Literal["lockstep", "realtime"] = "lockstep"
     store: str | None = None
     label: str = ""
-    learn: bool = False
     hold: bool = False
     timeout: float = 4.0
     run_id: str | None = None
@@ -89,11 +95,14 @@ class BenchmarkParameters(PlanParameters):
         require_positive(self, "robots", "timeout")
 
 
-def plan_of(parameters: PlanParameters, shipped: bool = False):
+def plan_of(parameters: PlanParameters):
     """The plan that a node's parameters describe."""
     from control_bench.plan import make_plan
     from control_bench.settings import parse_assignments
 
-    assignments = parse_assignments((parameters.settings or "").split())
     p = parameters
-    return make_plan(p.task, p.controller, p.preset, p.checkpoint, assignments, shipped)
+    try:
+        words = shlex.split(p.settings or "")
+    except ValueError as error:
+        raise BadInput(f"settings: {p.settings} can't be read ({error}): close the quote") from None
+    return make_plan(p.task, p.controller, p.preset, p.checkpoint, parse_assignments(words), shipped=not p.learn)

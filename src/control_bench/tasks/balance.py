@@ -260,4 +260,4 @@ class Balance(Task):
     def set_state(self, state: dict) -> None:
         for name in Memory.names:
             self._memory[name] = state[name]
-        self._history.values[:] = state.get("history", 0)  # older states had none
+        self._history.values[:] = state["history"]
