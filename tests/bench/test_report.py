@@ -162,7 +162,7 @@ def test_continuous_actions_real_rewards_and_tasks_of_ones_own_get_their_section
     assert components["naf"] == ["action[1]", "−0.250", "0"]
     signs = rows_of(text, "### Actions and their rewards")
     assert dict(zip(signs["header"][1:], signs["dqn"], strict=True)) == {
-        "action 0 &lt;0": "3", "action 0 >0": "3", "action 1 &lt;0": "3", "action 1 =0": "3",
+        "none &lt;0": "3", "none >0": "3", "+x &lt;0": "3", "+x =0": "3",
     }  # fmt: skip
     assert (tmp_path / "my.tasks-Reach-action-components.png").is_file()
 

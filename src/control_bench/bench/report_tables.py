@@ -87,9 +87,10 @@ def _sum(tables: Sequence[dict[tuple[str, float], int]]) -> dict[tuple[str, floa
 
 
 def _letters(names: set[str]) -> dict[str, str]:
-    """Actions as the article has them, F for forward; in full where two begin alike."""
+    """Actions as the article has them, F for forward; in full where two begin alike, or one by no letter."""
     letters = {name: name[0].upper() for name in names}
-    return letters if len(set(letters.values())) == len(names) else {name: f"{name} " for name in names}
+    apart = len(set(letters.values())) == len(names) and all(letter.isalpha() for letter in letters.values())
+    return letters if apart else {name: f"{name} " for name in names}
 
 
 def _reward(reward: float, sign: bool) -> str:

@@ -157,6 +157,7 @@ class Balance(Task):
     name = "balance"
     Settings = BalanceSettings
     score_units = {"lean": "rad", "distance": "m"}
+    action_names = ("none", "+x", "-x", "+y", "-y")
     recorded = ("poses", "force")
     field = FIELD
     carriers: ClassVar[dict[str, str]] = {

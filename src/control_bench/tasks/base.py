@@ -36,6 +36,7 @@ class Task:
         name: as on the command line.
         Settings: the dataclass of its settings.
         score_units: of its `scores`, where they have one.
+        action_names: of discrete actions, where they have some.
         step_duration: seconds of simulated time in a step.
         observation_space, action_space: of one row.
         state_space: of what a simulation knows beside what is observed, None where that is nothing more: learners may
@@ -50,6 +51,7 @@ class Task:
     name: ClassVar[str]
     Settings: ClassVar[type]
     score_units: ClassVar[dict[str, str]] = {}
+    action_names: ClassVar[tuple[str, ...]] = ()
     step_duration: float
     observed: tuple[str, ...]
     recorded: tuple[str, ...] | None = None

@@ -191,7 +191,7 @@ class Picture:
 
     def __init__(self, task: Any, episode: Episode) -> None:
         self.task, self.episode, self.readings = task, episode, episode.readings
-        self.action_names: tuple[str, ...] = tuple(getattr(task, "action_names", ()))
+        self.action_names = task.action_names
 
     @classmethod
     def suits(cls, task: Any, episode: Episode) -> bool:

@@ -24,7 +24,6 @@ class PolePicture(Picture):
 
     def __init__(self, task, episode) -> None:
         super().__init__(task, episode)
-        self.action_names = ("none", "+x", "-x", "+y", "-y")
         self.poses = self.readings["poses"][:, -1]
         self._field = Plane((0.0, 0.0), 2.25 * task.field, (SIZE - 122.0, 12.0), 110.0)
 
