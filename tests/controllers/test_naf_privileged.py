@@ -208,7 +208,7 @@ def test_values_are_learned_in_the_mirror_and_actions_as_they_were():
 def test_training_on_pictures_resumes_exactly(tmp_path):
     plan = make_plan("balance", "naf", "pixels", assignments={
         "size": 12, "filters": [2], "hidden": [4], "batch": 8, "learn_start": 20, "replay": 40, "rows": 2, "history": 2,
-        "moments": 4, "stacked": 2, "evaluate_rows": 2, "task.longest": 30,
+        "evaluate_rows": 2, "task.longest": 30,
     })  # fmt: skip
 
     def policy(out, *lengths):

@@ -341,12 +341,6 @@ def test_bytes_with_a_height_a_width_and_channels_are_pictures():
 # What it refuses.
 
 
-@pytest.mark.parametrize(("moments", "mend"), [(2, "3 channels are not those of 2 moments"), (0, "above 0")])
-def test_moments_that_the_channels_do_not_hold_are_refused(moments, mend):
-    with pytest.raises(BadInput, match=f"moments: .*{mend}"):
-        make_encoder(spaces.Box(0, 255, (40, 40, 3), np.uint8), EncoderSettings(moments=moments))
-
-
 def test_pictures_too_small_for_the_filters_are_refused():
     with pytest.raises(BadInput, match=r"\(16, 16, 3\) are too small for 2 filters: give fewer") as caught:
         make_encoder(spaces.Box(0, 255, (16, 16, 3), np.uint8), EncoderSettings(filters=(4, 4)))

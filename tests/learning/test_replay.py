@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control_bench.controllers.base import Transitions
-from control_bench.errors import BadInput
 from control_bench.learning.replay import Replay, SumTree
 
 GAMMA = 0.5
@@ -295,21 +294,3 @@ def test_a_sample_has_what_was_asked_for():
     assert batch.observation is None and batch.state is None and batch.next_state is None
     np.testing.assert_array_equal(batch.next_observation, all_of_it.next_observation)
     np.testing.assert_array_equal(batch.reward, all_of_it.reward)
-
-
-def test_observations_that_are_not_side_by_side_are_refused_with_the_mend():
-    step = replace(Stream(2).step(), observation=np.array([[1.0, 2.0], [3.0, 3.0]]))
-    with pytest.raises(BadInput, match="stacked: observations are not 2 steps' side by side: set stacked to 1"):
-        Replay(30, 1, GAMMA, 0.0, stacked=2).add(step)
-    with pytest.raises(BadInput, match="not 3 steps' side by side"):
-        Replay(30, 1, GAMMA, 0.0, stacked=3).add(step)
-
-
-def test_steps_that_are_not_side_by_side_are_refused_though_the_first_look_so():
-    # Three steps of two readings each: of an episode's first step all are alike, and halves of them pass for two steps.
-    replay = Replay(30, 1, GAMMA, 0.0, stacked=2)
-    seen, no = np.array([[1.0, 1, 1, 1, 1, 1], [1, 1, 1, 1, 2, 3], [1, 1, 2, 3, 4, 5]])[:, None], np.array([False])
-    for one in seen[:2]:
-        replay.add(Transitions(one, np.zeros(1), np.zeros(1), one, no, no, ~no))
-    with pytest.raises(BadInput, match="not 2 steps' side by side"):
-        replay.add(Transitions(seen[2], np.zeros(1), np.zeros(1), seen[2], no, no, ~no))

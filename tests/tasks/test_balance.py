@@ -458,3 +458,23 @@ def test_an_action_that_is_not_two_finite_shares_is_told_in_one_line(action):
     with pytest.raises(BadInput, match="two finite numbers from -1 to 1") as caught:
         env.step(np.array(action))
     assert "\n" not in str(caught.value)
+
+
+def test_the_task_says_what_its_channels_tell_of():
+    # Six readings: three steps of two. Of an episode's first step all are the newest one, which comes last.
+    env = make_env("balance", observation="pixels", size=12, cameras=2, history=3)
+    task, each = env.task, 3 * 2
+    assert (task.moments, task.stacked) == (6, 3)
+    before, _ = env.reset(seed=1)
+    for moment in range(5):
+        np.testing.assert_array_equal(before[..., moment * each :][..., :each], before[..., -each:])
+    for _ in range(4):
+        here = env.step(1)[0]
+        np.testing.assert_array_equal(here[..., : -2 * each], before[..., 2 * each :])
+        assert (here[..., -2 * each : -each] != here[..., -each:]).any()  # two readings of one step
+        before = here
+
+
+def test_poses_of_several_steps_are_not_side_by_side():
+    task = make_env("balance", history=3).task
+    assert (task.moments, task.stacked) == (1, 1)

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from control_bench.learning.continuous import Actor, ContinuousLearner, ContinuousSettings
-from control_bench.learning.encoders import make_encoder
 from control_bench.learning.networks import Trunks
 from control_bench.learning.replay import Batch
 from control_bench.settings import require, require_positive
@@ -60,8 +59,8 @@ class DDPG(ContinuousLearner):
     def make_networks(self):
         s, numbers = self.settings, int(np.prod(self.action_space.shape))
         return {
-            "actor": Actor(make_encoder(self.observation_space, s), numbers, s),
-            "critic": Critic(make_encoder(self.observation_space, s), numbers, s),
+            "actor": Actor(self.make_encoder(), numbers, s),
+            "critic": Critic(self.make_encoder(), numbers, s),
         }
 
     def followed(self):

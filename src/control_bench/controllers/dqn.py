@@ -13,7 +13,6 @@ import torch
 from gymnasium import spaces
 
 from control_bench.controllers.base import refuse_unless
-from control_bench.learning.encoders import make_encoder
 from control_bench.learning.exploration import ExplorationSettings, pick
 from control_bench.learning.networks import QNetwork
 from control_bench.learning.off_policy import OffPolicyLearner, OffPolicySettings
@@ -56,8 +55,7 @@ class DQN(OffPolicyLearner):
 
     def make_networks(self):
         s = self.settings
-        encoder = make_encoder(self.observation_space, s)
-        return {"network": QNetwork(encoder, int(self.action_space.n), s.hidden, s.activation, s.dueling)}
+        return {"network": QNetwork(self.make_encoder(), int(self.action_space.n), s.hidden, s.activation, s.dueling)}
 
     def make_optimisers(self):
         make = torch.optim.Adam if self.settings.optimiser == "adam" else torch.optim.SGD

@@ -101,12 +101,12 @@ class NAF(ContinuousLearner):
     def make_networks(self):
         s, numbers = self.settings, int(np.prod(self.action_space.shape))
         if not self.wants_state:
-            return {"network": NAFNetwork(make_encoder(self.observation_space, s), numbers, s)}
+            return {"network": NAFNetwork(self.make_encoder(), numbers, s)}
         if self.state_space is None:
             raise BadInput("privileged: the task has no state but what is observed: set privileged to false")
         return {
             "network": NAFNetwork(make_encoder(self.state_space, s), numbers, s),
-            "actor": Actor(make_encoder(self.observation_space, s), numbers, s),
+            "actor": Actor(self.make_encoder(), numbers, s),
         }
 
     def best(self, observation: torch.Tensor) -> torch.Tensor:

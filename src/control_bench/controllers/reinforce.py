@@ -7,7 +7,7 @@ of its episode, `credit: episode`.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -43,8 +43,8 @@ class Reinforce(OnPolicyLearner):
 
     Settings = ReinforceSettings
 
-    def __init__(self, observation_space, action_space, settings=None, seed: int = 0) -> None:
-        super().__init__(observation_space, action_space, settings, seed)
+    def __init__(self, observation_space, action_space, settings=None, seed: int = 0, **told: Any) -> None:
+        super().__init__(observation_space, action_space, settings, seed, **told)
         # Of every row: whether an episode begins with the next step, and whether the one under way counts.
         self._begins, self._counts = np.ones(0, dtype=bool), np.zeros(0, dtype=bool)
         self._whole = 0

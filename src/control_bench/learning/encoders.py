@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from control_bench.errors import BadInput
 from control_bench.learning.poses import turning, upright
-from control_bench.settings import require, require_positive
+from control_bench.settings import require
 
 FLOOR = 1e-4
 """Of a direction's variance, as a share of the largest: what varies less is not blown up to the full scale."""
@@ -35,15 +35,12 @@ OF_POSES = {"upright": (upright, "(..., 7)"), "turning": (turning, "(moments, bo
 @dataclass(frozen=True)
 class EncoderSettings:
     """Attributes: preprocess, of numbers: by bounds, standardise, whiten, or for poses upright, or turning, which tells
-    of spins too. filters: of each convolution on pictures, one to three. moments: that a picture's channels tell of,
-    the oldest first: what has changed since each of the earlier ones is shown in its place."""
+    of spins too. filters: of each convolution on pictures, one to three."""
 
     preprocess: Literal["bounds", "standardise", "whiten", "upright", "turning"] = "bounds"
     filters: tuple[int, ...] = (16, 32)
-    moments: int = 1
 
     def __post_init__(self) -> None:
-        require_positive(self, "moments")
         require(all(count > 0 for count in self.filters), "filters should be counts above 0")
         require(1 <= len(self.filters) <= len(WINDOWS), f"filters should be 1 to {len(WINDOWS)}")
 
@@ -103,6 +100,10 @@ class Pictures(nn.Module):
 
     They see how much every pixel differs from what it mostly is, in shares of how much its channel varies: a thin pole
     is little of a picture, and as long as its channels are on the scale of a large cart's, it is not learned.
+
+    Args:
+        moments: that the channels tell of, one after the other, the oldest first; what has changed since each of the
+            earlier ones is shown in its place.
     """
 
     measures = True
@@ -110,8 +111,6 @@ class Pictures(nn.Module):
     def __init__(self, space: spaces.Box, filters: tuple[int, ...], moments: int = 1) -> None:
         super().__init__()
         channels, layers = space.shape[2], []
-        if channels % moments:
-            raise BadInput(f"moments: {channels} channels are not those of {moments} moments: set moments to 1")
         self._newest = channels // moments  # its channels are the last so many
         self.register_buffer("mean", torch.full(space.shape, MIDDLE))
         self.register_buffer("spread", torch.full((channels, 1, 1), MIDDLE))
@@ -167,9 +166,9 @@ def is_picture(space: spaces.Space) -> bool:
     return isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3
 
 
-def make_encoder(space: spaces.Box, settings: EncoderSettings) -> nn.Module:
-    """An encoder of a space's observations; its `width` features go on to the learner's own layers. Where it
-    `measures`, it wants to `fit` what was seen before learning begins."""
+def make_encoder(space: spaces.Box, settings: EncoderSettings, moments: int = 1) -> nn.Module:
+    """An encoder of a space's observations, pictures of so many moments; its `width` features go on to the learner's
+    own layers. Where it `measures`, it wants to `fit` what was seen before learning begins."""
     if is_picture(space):
-        return Pictures(space, settings.filters, settings.moments)
+        return Pictures(space, settings.filters, moments)
     return Numbers(space, settings.preprocess)

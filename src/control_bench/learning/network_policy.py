@@ -9,26 +9,36 @@ import torch
 from torch import nn
 
 from control_bench.controllers.base import Learner
+from control_bench.learning.encoders import make_encoder
 from control_bench.learning.networks import get_variables, norms, seeded, set_variables
 
 
 class NetworkPolicy(Learner):
     """Of a learner of one's own: `make_networks` and `action_of`.
 
+    Args:
+        moments: the task's (`tasks/base.py`).
+
     Attributes:
         networks: by name, all that is trained. acting: the names of those that acting needs; the policy is their
             variables. updates: so far.
     """
 
+    uses = ("moments",)
     acting: tuple[str, ...]
 
-    def __init__(self, observation_space, action_space, settings=None, seed: int = 0) -> None:
+    def __init__(self, observation_space, action_space, settings=None, seed: int = 0, *, moments: int = 1) -> None:
         super().__init__(observation_space, action_space, settings, seed)
+        self._moments = moments
         self.networks: dict[str, nn.Module] = seeded(self.make_networks, seed)
         self.updates = 0
         # Whose encoders have yet to take their measure.
         self._unfitted = [name for name, network in self.networks.items() if network.encoder.measures]
         self._logged: dict[str, float] = {}
+
+    def make_encoder(self) -> nn.Module:
+        """A new one, of what is observed."""
+        return make_encoder(self.observation_space, self.settings, self._moments)
 
     def make_networks(self) -> dict[str, nn.Module]:
         """New networks, by name; each with an `encoder`."""

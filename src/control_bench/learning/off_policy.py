@@ -37,8 +37,7 @@ class OffPolicySettings(EncoderSettings):
         target_every: updates between copies to the target network; target_rate: the share copied (1: all of it).
         mirror: learn the values of every step as one of the task's symmetries shows it, drawn evenly. shift: learn from
             pictures that are moved by up to so many pixels either way.
-        replay: steps remembered. stacked: steps that an observation has side by side, as by a task's `history`: each is
-            remembered once. priority: exponent of prioritised replay, 0 for none; importance: its beta at the
+        replay: steps remembered. priority: exponent of prioritised replay, 0 for none; importance: its beta at the
             start, which reaches 1 after importance_steps.
     """
 
@@ -59,16 +58,13 @@ class OffPolicySettings(EncoderSettings):
     mirror: bool = False
     shift: int = 0
     replay: int = 100_000
-    stacked: int = 1
     priority: float = 0.0
     importance: float = 0.4
     importance_steps: int = 100_000
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_positive(
-            self, "learning_rate", "n_step", "batch", "update_every", "updates", "target_every", "replay", "stacked"
-        )
+        require_positive(self, "learning_rate", "n_step", "batch", "update_every", "updates", "target_every", "replay")
         require_positive(self, "importance_steps", "reward_scale")
         require(self.learn_start >= 0, "learn_start should be 0 or more")
         require(self.shift >= 0, "shift should be 0 or more")
@@ -82,21 +78,21 @@ class OffPolicyLearner(NetworkPolicy):
     """Of a learner of one's own: `make_networks`, `learn_from`, `action_of` and `explore`.
 
     Args:
-        state_space, symmetries: the task's (`tasks/base.py`), where it has them.
+        moments, stacked, state_space, symmetries: the task's (`tasks/base.py`).
 
     Attributes:
         targets: slow copies, by the name of the network they follow. optimisers: by name. steps: so far.
     """
 
-    uses = ("state_space", "symmetries")
+    uses = ("moments", "stacked", "state_space", "symmetries")
     acting = ("network",)
 
     def __init__(
-        self, observation_space, action_space, settings=None, seed: int = 0, *, state_space: spaces.Space | None = None,
-        symmetries: Any = None,
+        self, observation_space, action_space, settings=None, seed: int = 0, *, moments: int = 1, stacked: int = 1,
+        state_space: spaces.Space | None = None, symmetries: Any = None,
     ) -> None:  # fmt: skip
         self.state_space, self.symmetries = state_space, symmetries
-        super().__init__(observation_space, action_space, settings, seed)
+        super().__init__(observation_space, action_space, settings, seed, moments=moments)
         s = self.settings
         if s.mirror and (symmetries is None or (self.judged == "observation" and state_space is not None)):
             raise BadInput("mirror: the task has no symmetries with these settings: set mirror to false")
@@ -106,7 +102,7 @@ class OffPolicyLearner(NetworkPolicy):
         self.targets = {name: followed[name].requires_grad_(False) for name in self.followed()}
         self.optimisers = self.make_optimisers()
         self._followers = {name: list(target.parameters()) for name, target in self.targets.items()}
-        self.replay = Replay(s.replay, s.n_step, s.discount, s.priority, s.bootstrap_terminal, s.stacked)
+        self.replay = Replay(s.replay, s.n_step, s.discount, s.priority, s.bootstrap_terminal, stacked)
         self.steps = 0
         self._rewards = np.array([np.inf, -np.inf])  # the least and the largest seen
 

@@ -13,7 +13,7 @@ from torch import nn
 from control_bench.controllers.base import Transitions, refuse_unless
 from control_bench.learning.continuous import ContinuousLearner
 from control_bench.learning.descent import descend
-from control_bench.learning.encoders import EncoderSettings, make_encoder
+from control_bench.learning.encoders import EncoderSettings
 from control_bench.learning.network_policy import NetworkPolicy, in_space
 from control_bench.learning.networks import get_optimiser, set_optimiser
 from control_bench.learning.policy import Perceptron, Policy, draw
@@ -55,8 +55,8 @@ class OnPolicyLearner(NetworkPolicy):
     acting = ("policy",)
     trained: ClassVar[tuple[str, ...]] = ("policy",)
 
-    def __init__(self, observation_space, action_space, settings=None, seed: int = 0) -> None:
-        super().__init__(observation_space, action_space, settings, seed)
+    def __init__(self, observation_space, action_space, settings=None, seed: int = 0, **told: Any) -> None:
+        super().__init__(observation_space, action_space, settings, seed, **told)
         parameters = [p for name in self.trained for p in self.networks[name].parameters()]
         self.optimiser = torch.optim.Adam(parameters, lr=self.settings.learning_rate, fused=True)
         self.rollout = Rollout()
@@ -70,8 +70,8 @@ class OnPolicyLearner(NetworkPolicy):
 
     def make_networks(self) -> dict[str, nn.Module]:
         """One of them is the `policy`."""
-        s, encoder = self.settings, make_encoder(self.observation_space, self.settings)
-        return {"policy": Policy(encoder, self.action_space, s.hidden, s.activation, s.deviation)}
+        s = self.settings
+        return {"policy": Policy(self.make_encoder(), self.action_space, s.hidden, s.activation, s.deviation)}
 
     def full(self) -> bool:
         """Whether the rollout is to be learned from now."""
@@ -148,8 +148,8 @@ class ActorCritic(OnPolicyLearner):
     """A policy, and beside it a network that says what a state is worth."""
 
     def make_networks(self):
-        s, encoder = self.settings, make_encoder(self.observation_space, self.settings)
-        return super().make_networks() | {"value": Perceptron(encoder, 1, s.hidden, s.activation)}
+        s = self.settings
+        return super().make_networks() | {"value": Perceptron(self.make_encoder(), 1, s.hidden, s.activation)}
 
     def full(self):
         return len(self.rollout) >= self.settings.batch

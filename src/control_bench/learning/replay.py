@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from control_bench.controllers.base import Transitions
-from control_bench.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -116,12 +115,6 @@ class Replay:
         slot = self._head % slots
         for name, values in told.items():
             self._data[name][slot] = values
-        if self.stacked > 1:
-            row = np.flatnonzero(transitions.valid)
-            if not np.array_equal(
-                self._told("observation", np.full(len(row), slot), row), transitions.observation[row]
-            ):
-                raise BadInput(f"stacked: observations are not {self.stacked} steps' side by side: set stacked to 1")
         self._head += 1
         if self._tree is not None:
             # A slot can be drawn once the n that follow it are known, and as long as it is whole.

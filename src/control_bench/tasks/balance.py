@@ -177,6 +177,7 @@ class Balance(Task):
         if pixels:
             self.observed, self.state_space = ("images",), poses
             self.observation_space = spaces.Box(0, 255, (s.size, s.size, channels * s.history), np.uint8)
+            self.moments, self.stacked = s.repeats * s.history, s.history
             self._history = History(rows, s.history, (s.size, s.size, channels), np.uint8)
         else:
             self.observed, self.observation_space = ("poses",), poses

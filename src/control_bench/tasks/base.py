@@ -41,6 +41,9 @@ class Task:
         observation_space, action_space: of one row.
         state_space: of what a simulation knows beside what is observed, None where that is nothing more: learners may
             learn from it in training, and no policy acts by it.
+        moments: that a picture's channels tell of, one after the other, the oldest first. stacked: steps that an
+            observation has side by side along its last axis, the newest last, an episode's first in place of those
+            before it, so that a replay need keep each but once.
         observed: the readings that `observe` uses, so that over ROS no other topic need be waited for.
         recorded: those that `judge` uses and that are kept with an episode, None for all: pictures can be drawn again.
         symmetries: changes of observation and action that leave the task as it is, None where there are none; where
@@ -58,6 +61,8 @@ class Task:
     observation_space: gymnasium.Space
     action_space: gymnasium.Space
     state_space: gymnasium.Space | None = None
+    moments: int = 1
+    stacked: int = 1
     model: ArmModel | None = None
     symmetries: Symmetries | None = None
 
