@@ -11,7 +11,7 @@ from typing import Any
 
 from control_bench import __version__
 from control_bench.errors import BadInput
-from control_bench.plan import Plan, describe, make_plan, misfit, spaces_of
+from control_bench.plan import Plan, describe, make_plan, misfit
 from control_bench.registry import CONTROLLERS, TASKS, controller_class
 from control_bench.resources import load_class
 from control_bench.settings import parse_assignments
@@ -219,19 +219,14 @@ def _train(arguments: argparse.Namespace) -> int:
         raise BadInput(f"--episodes: {plan.controller} is trained in {trainer_class.lengths[0]}: give --steps")
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)  # these networks are too small to share, and one thread is exact
-    sections = plan.resolved()
-    about = {
-        "task": plan.task, "controller": plan.controller, "seed": arguments.seed, "spaces": spaces_of(plan.make_task()),
-        "task_settings": sections["task"], "controller_settings": sections["controller"],
-        "training_settings": sections["training"],
-    }  # fmt: skip
+    about = plan.about(plan.make_task()) | {"seed": arguments.seed}
     trainer = trainer_class.of(plan, out, about, arguments.seed)
     write_beside(out / "settings.yaml", f"seed: {arguments.seed}\n{describe(plan)}".encode())
     if previous is not None:
         trainer.resume()
     steps, episodes = arguments.steps, arguments.episodes
     # Without a length, what was planned, or what is left of it.
-    planned = max(sections["training"]["steps"], trainer.progress.asked_steps)
+    planned = max(about["training_settings"]["steps"], trainer.progress.asked_steps)
     until = planned if steps is None and episodes is None else None
     interrupt = _Interrupt()
     begun = trainer.progress.steps
@@ -262,9 +257,7 @@ def _export(arguments: argparse.Namespace) -> int:
         from control_bench.learning.export import export
     except ModuleNotFoundError as error:
         raise BadInput(f"export needs {error.name}: pip install 'control_bench[learn,export]'") from None
-    about = {"task": plan.task, "controller": plan.controller, "spaces": spaces_of(task)}
-    about |= {f"{name}_settings": settings for name, settings in plan.resolved().items()}
-    apart = export(controller, about, Path(arguments.out))
+    apart = export(controller, plan.about(task), Path(arguments.out))
     print(f"wrote {arguments.out}; onnxruntime's actions differ from {plan.controller}'s by {apart:.1g} at most")
     return 0
 
@@ -273,11 +266,10 @@ def _check_same(plan: Plan, previous: dict, arguments: argparse.Namespace, out: 
     """A resumed training goes on with the settings it began with; BadInput where the command line says otherwise."""
     if "training" not in previous:
         raise BadInput(f"{out / 'last.pt'}: holds a policy only, nothing to resume: train into another --out")
-    if "training_settings" not in previous:
+    if "actor" in previous["training"]:
         raise BadInput(f"{out / 'last.pt'}: was learned over ROS: go on there, or train into another --out")
-    sections = plan.resolved()
-    mine = {"task": plan.task, "controller": plan.controller}
-    mine |= {f"{name}_settings": sections[name] for name in sections}
+    mine = plan.about(plan.make_task())
+    mine.pop("spaces")  # they are as the settings are, which tell more
     mine["seed"] = arguments.seed = previous["seed"] if arguments.seed is None else arguments.seed
     for key, value in mine.items():
         if previous[key] != value:

@@ -92,6 +92,11 @@ class Plan:
             sections[name] = plain(asdict(fill(self.settings_class(name), self.section(name), where)))
         return sections
 
+    def about(self, task: Task) -> dict[str, Any]:
+        """What a policy of this plan was made for and with: names, spaces, and every setting."""
+        settings = {f"{name}_settings": settings for name, settings in self.resolved().items()}
+        return {"task": self.task, "controller": self.controller, "spaces": spaces_of(task)} | settings
+
 
 def misfit(cls: type[Controller], task: Task) -> str | None:
     """Why a controller does not suit a task, with the mend, or None if it does."""

@@ -18,7 +18,6 @@ from control_bench.controllers.base import Learner
 from control_bench.errors import BadInput
 from control_bench.learning.checkpoint import load, save
 from control_bench.msg import Reward
-from control_bench.plan import spaces_of
 from control_bench.ros.connections import ANNOUNCEMENT, REWARD, publisher, subscribe
 from control_bench.ros.look_on import LookOn
 from control_bench.ros.node import read_parameters, run_node
@@ -45,11 +44,7 @@ class ControllerNode:
         self.task = plan.make_task()
         controller = plan.make_controller(self.task, parameters.seed)
         self.actor = Actor(controller, parameters.learn)
-        settings = plan.resolved()
-        self._about = {
-            "task": plan.task, "controller": plan.controller, "seed": parameters.seed, "spaces": spaces_of(self.task),
-            "task_settings": settings["task"], "controller_settings": settings["controller"],
-        }  # fmt: skip
+        self._about = plan.about(self.task) | {"seed": parameters.seed}
         self._saved = Path(parameters.out) / "last.pt" if parameters.out and parameters.learn else None
         self._saved_at = self._saving = 0.0
         self._take_up()
