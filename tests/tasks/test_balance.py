@@ -18,7 +18,8 @@ import control_bench  # noqa: F401  (registers the environments)
 from control_bench.env import TaskEnv
 from control_bench.errors import BadInput
 from control_bench.registry import make_env, make_task, make_vector_env
-from control_bench.tasks.balance import FIELD, LEAN, PUSHES, Balance, BalanceSettings
+from control_bench.tasks.balance import FIELD, PUSHES, Balance, BalanceSettings
+from control_bench.tasks.balance_rules import LEAN
 
 NAME = "control_bench/Balance-v0"
 FIDELITIES = ["default", "article"]

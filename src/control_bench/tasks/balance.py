@@ -16,54 +16,23 @@ from numba import njit
 from control_bench.errors import BadInput
 from control_bench.resources import load_class
 from control_bench.settings import require, require_positive
+from control_bench.tasks.balance_rules import OUTCOMES, Memory, judge_step
 from control_bench.tasks.base import Judgement, Task
 from control_bench.tasks.history import History
-from control_bench.tasks.symmetry import Symmetries
+from control_bench.tasks.symmetry import of_a_square
 from control_bench.worlds.base import Readings
-from control_bench.worlds.boxes import read_box, tilt_of
+from control_bench.worlds.boxes import read_box
 from control_bench.worlds.cartpole import PHYSICS_STEP, CartpoleWorld, Scene
 from control_bench.worlds.renderer import Camera, Renderer
 
 FIELD = 2.0
 """m: the pole's middle may go so far along x and y."""
-LEAN = 0.3
-"""rad: of the pole's roll and pitch."""
 PUSHES = np.array([[0.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
 """The discrete actions, in shares of the force."""
 EYES = ((0.0, 0.75, 0.75), (0.75, 0.0, 0.75))
 TARGET = (0.0, 0.0, 0.3)
 NEAR = {"default": 0.1, "article": 1.0}
 """m: the article's cameras cut off what is nearer than 1 m, and with it the pole that they look at."""
-OUTCOMES = ("", "out of bounds", "fallen", "balanced")
-Memory = np.dtype([("length", np.int64), ("outcome", np.int64), ("lean", np.float64), ("distance", np.float64)])
-"""Of an episode: its steps, its end by its place in OUTCOMES, and the largest lean, rad, and distance, m."""
-
-
-@njit(cache=True)
-def _judge(poses, pushed, force, first, longest, field, angle, action, effort, forgiving, memory, reward, failed, over):
-    """Adds a step to every row's memory; what it earned, whether it failed, whether the time is up."""
-    for row in range(len(poses)):
-        place, about = poses[row, -1, 1, :2], memory[row]
-        roll, pitch = tilt_of(poses[row, -1, 1, 3:])
-        if first[row]:
-            about.length, about.outcome, about.lean, about.distance = 0, 0, 0.0, 0.0
-            continue
-        lean, distance = max(abs(roll), abs(pitch)), max(abs(place[0]), abs(place[1]))
-        about.length += 1
-        about.lean, about.distance = max(about.lean, lean), max(about.distance, distance)
-        failed[row] = distance > field or lean > LEAN
-        over[row] = not failed[row] and about.length >= longest
-        about.outcome = (1 if distance > field else 2) if failed[row] else 3 if over[row] else 0
-        if failed[row] and not forgiving:
-            continue
-        x, y = pushed[row, 0] / force, pushed[row, 1] / force
-        reward[row] = 1.0
-        if angle:
-            reward[row] += max(0.0, 2.0 * LEAN - abs(roll) - abs(pitch))
-        if action:
-            reward[row] += 0.5 - math.sqrt(x * x + y * y)
-        if effort:
-            reward[row] += 4.0 * (1.0 - (abs(x) + abs(y)) / 2.0)
 
 
 @njit(cache=True)
@@ -86,31 +55,6 @@ def _forces_of_shares(shares, force, forces):
                 return False
             forces[row, axis] = force * min(max(share, -1.0), 1.0)
     return True
-
-
-def _symmetries(repeats: int, discrete: bool) -> Symmetries:
-    """The field seen in mirrors along its axes and its diagonals, one after another: eight ways in all.
-
-    What x and y were, is swapped or changes its sign. A quaternion's x y z is the axis of a turn, which goes the other
-    way round in a mirror.
-    """
-    places, signs, pushes, push_signs, actions = [], [], [], [], []
-    for swap in (False, True):
-        first, second = (1, 0) if swap else (0, 1)
-        for x, y in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
-            handed = x * y * (-1 if swap else 1)
-            pose = [first, second, 2, 3 + first, 3 + second, 5, 6]
-            sign = [x, y, 1, handed * x, handed * y, handed, 1]
-            bodies = 2 * repeats
-            places.append([7 * body + place for body in range(bodies) for place in pose])
-            signs.append(sign * bodies)
-            pushes.append([first, second])
-            push_signs.append([x, y])
-            moved = PUSHES[:, [first, second]] * [x, y]
-            actions.append([int(np.flatnonzero((PUSHES == push).all(axis=1))[0]) for push in moved])
-    if discrete:
-        return Symmetries(np.array(places), np.array(signs), np.array(actions), None)
-    return Symmetries(np.array(places), np.array(signs), np.array(pushes), np.array(push_signs))
 
 
 @dataclass(frozen=True)
@@ -173,7 +117,7 @@ class Balance(Task):
         pixels, channels = s.observation == "pixels", 3 * s.cameras * s.repeats
         moments = s.repeats * (1 if pixels else s.history)  # that poses tell of
         poses = spaces.Box(-np.inf, np.inf, (moments, 2, 7), np.float64)
-        self.symmetries = _symmetries(moments, s.actions == "discrete")
+        self.symmetries = of_a_square(2 * moments, PUSHES if s.actions == "discrete" else None)
         if pixels:
             self.observed, self.state_space = ("images",), poses
             self.observation_space = spaces.Box(0, 255, (s.size, s.size, channels * s.history), np.uint8)
@@ -243,7 +187,7 @@ class Balance(Task):
     def judge(self, readings: Readings, first: np.ndarray) -> Judgement:
         s, reward = self.settings, np.zeros(self.rows)
         failed, over = np.zeros(self.rows, dtype=bool), np.zeros(self.rows, dtype=bool)
-        _judge(
+        judge_step(
             readings["poses"], readings["force"], s.force, first, s.longest, self.field, *self._rules, self._forgiving,
             self._memory, reward, failed, over,
         )  # fmt: skip

@@ -39,3 +39,32 @@ def _moved(values: np.ndarray, places: np.ndarray, signs: np.ndarray) -> np.ndar
     flat = values.reshape(len(values), -1)
     moved = signs * np.take_along_axis(flat, places, axis=1)
     return moved.astype(values.dtype).reshape(values.shape)
+
+
+def of_a_square(bodies: int, pushes: np.ndarray | None) -> Symmetries:
+    """A square field seen in mirrors along its axes and its diagonals, one after another: eight ways in all.
+
+    What x and y were, is swapped or changes its sign. A quaternion's x y z is the axis of a turn, which goes the other
+    way round in a mirror.
+
+    Args:
+        bodies: whose poses (x y z, quaternion x y z w) are observed. pushes: (n, 2) along x and y, of discrete actions;
+            None where an action is itself a push (2,).
+    """
+    places, signs, shares, share_signs, choices = [], [], [], [], []
+    for swap in (False, True):
+        first, second = (1, 0) if swap else (0, 1)
+        for x, y in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
+            handed = x * y * (-1 if swap else 1)
+            pose = [first, second, 2, 3 + first, 3 + second, 5, 6]
+            sign = [x, y, 1, handed * x, handed * y, handed, 1]
+            places.append([7 * body + place for body in range(bodies) for place in pose])
+            signs.append(sign * bodies)
+            shares.append([first, second])
+            share_signs.append([x, y])
+            if pushes is not None:
+                moved = pushes[:, [first, second]] * [x, y]
+                choices.append([int(np.flatnonzero((pushes == push).all(axis=1))[0]) for push in moved])
+    if pushes is not None:
+        return Symmetries(np.array(places), np.array(signs), np.array(choices), None)
+    return Symmetries(np.array(places), np.array(signs), np.array(shares), np.array(share_signs))
