@@ -198,6 +198,13 @@ def test_an_empty_section_changes_nothing(tmp_path):
     assert make_plan("drivebot", "dqn", str(path)).resolved() == make_plan("drivebot", "dqn").resolved()
 
 
+def test_a_preset_has_a_policy_of_its_own():
+    by_poses, by_pixels = (make_plan("balance", "naf", preset, shipped=True) for preset in (None, "pixels"))
+    assert by_poses.checkpoint.name == "naf.pt" and by_pixels.checkpoint.name == "naf-pixels.pt"
+    assert by_pixels.resolved()["task"]["observation"] == "pixels"
+    by_pixels.check_trained()
+
+
 def test_what_nobody_trained_is_told_with_the_training_that_makes_it():
     plan = make_plan("balance", "naf", "pixels_alone", shipped=True)
     with pytest.raises(

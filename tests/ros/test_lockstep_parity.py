@@ -109,3 +109,12 @@ def test_learning_from_pictures_of_two_cameras_is_learning_in_process(ros, tmp_p
     )  # fmt: skip
     assert sum(episode.steps for episode in theirs) > 30
     assert_same(in_process("naf", 8, 0, learn=True, task="balance", preset="pixels_alone", **settings), theirs)
+
+
+def test_what_acts_by_pictures_acts_the_same_over_topics(ros, tmp_path, one_thread):
+    # The shipped policy sees three steps' pictures of two cameras: every byte and every force is as in-process.
+    _, theirs = over_ros(
+        ros, tmp_path, "controller:=naf", "preset:=pixels", "episodes:=2", "seed:=5", file="cartpole.launch"
+    )
+    assert min(episode.steps for episode in theirs) > 30  # untrained, a pole falls within 17
+    assert_same(in_process("naf", 2, 5, task="balance", preset="pixels"), theirs)
