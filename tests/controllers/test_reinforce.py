@@ -8,8 +8,9 @@ from gymnasium import spaces
 from control_bench.controllers.base import Transitions
 from control_bench.controllers.reinforce import Reinforce, ReinforceSettings, returns
 from control_bench.errors import BadInput
+from control_bench.learning.baseline import LinearBaseline
 from control_bench.learning.networks import get_variables, set_variables
-from control_bench.learning.rollout import Steps
+from control_bench.learning.rollout import Steps, standardised
 
 SQUARE = spaces.Box(-1, 1, (2,))
 ACTIONS = {"discrete": spaces.Discrete(3), "continuous": spaces.Box(-1, 1, (2,))}
@@ -100,6 +101,34 @@ def test_returns_by_hand():
     np.testing.assert_allclose(earned[known], [1.0 + 0.5 * 4.0, 2.0, 4.0, 4.0 + 0.5 * 8.0, 8.0])
     known, earned = returns(steps, 0.5, "episode")
     np.testing.assert_allclose(earned[known], [3.0, 2.0, 3.0, 8.0, 8.0])
+
+
+def test_a_baseline_is_of_the_batches_before():
+    # The first batch is judged by its returns alone; the second by how much they differ from what the first foretells.
+    learner, alone = reinforce(baseline="linear", learning_rate=1e-9), LinearBaseline()
+    rng, ended = np.random.default_rng(1), np.zeros((6, 4), dtype=bool)
+    ended[2, 1] = ended[5] = True
+    elapsed = np.tile(np.arange(6.0)[:, None], 4)
+    elapsed[3:, 1] -= 3.0
+    policy = learner.networks["policy"]
+    for seed in (2, 3):
+        steps = steps_of(rng.normal(size=(6, 4)), ended, seed=seed)
+        here, earned = steps.observation.reshape(-1, 2), returns(steps, 1.0, "ahead")[1].ravel()
+        better = standardised(earned - alone.foresee(here, elapsed.ravel()))
+        alone.fit(here, elapsed.ravel(), earned)
+        with torch.no_grad():
+            log_probability = policy(torch.as_tensor(here)).log_prob(torch.as_tensor(steps.draw.ravel())).numpy()
+        assert learner.learn_from(steps)["loss"] == pytest.approx(-(better * log_probability).mean(), abs=1e-6)
+    assert np.abs(better - standardised(earned)).max() > 0.1
+
+
+def test_before_a_first_batch_nothing_is_expected():
+    one, other = (reinforce(baseline=baseline, learning_rate=0.01) for baseline in ("none", "linear"))
+    steps = steps_of([[1.0, 5.0], [2.0, 3.0]], [[0, 1], [1, 1]])
+    for learner in (one, other):
+        learner.learn_from(steps)
+    for name, value in get_variables(one.networks["policy"]).items():
+        np.testing.assert_array_equal(get_variables(other.networks["policy"])[name], value)
 
 
 class Told:

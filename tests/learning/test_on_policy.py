@@ -20,7 +20,7 @@ from control_bench.learning.rollout import Steps, advantages, standardised
 LINE = spaces.Box(-1, 1, (1,))
 ACTIONS = {"discrete": spaces.Discrete(3), "continuous": spaces.Box(-1, 1, (1,))}
 SMALL = {
-    Reinforce: dict(hidden=(8,), episodes=5),
+    Reinforce: dict(hidden=(8,), episodes=5, baseline="linear"),
     NaturalPG: dict(hidden=(8,), batch=40, epochs=2, minibatches=2),
     PPO: dict(hidden=(8,), batch=40, epochs=2, minibatches=2, learning_rate=0.003),
 }

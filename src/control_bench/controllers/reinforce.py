@@ -1,19 +1,21 @@
 """REINFORCE: what was drawn is made more likely by how much it earned in the end (Williams, 1992).
 
 The gradient of what is expected is that of log p(action) times the return, a mean over steps that were drawn: so the
-action taken is in the loss. Returns are of whole episodes, and standardised over those that are learned from at once.
-Source of the settings: the "likelihood ratio" agent of matpalm's cartpole++ (2016), which gives every step the return
-of its episode, `credit: episode`.
+action taken is in the loss. Returns are of whole episodes, measured from what was expected where there is a baseline,
+and standardised over those that are learned from at once. Source of the settings: the "likelihood ratio" agent of
+matpalm's cartpole++ (2016), which gives every step the return of its episode, `credit: episode`.
 """
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import torch
 
 from control_bench.controllers.base import Transitions
+from control_bench.learning.baseline import LinearBaseline
 from control_bench.learning.on_policy import OnPolicyLearner, OnPolicySettings
-from control_bench.learning.rollout import Steps, advantages, standardised
+from control_bench.learning.rollout import Steps, advantages, elapsed, standardised
 from control_bench.settings import require_positive
 
 
@@ -23,6 +25,7 @@ class ReinforceSettings(OnPolicySettings):
 
     episodes: that are learned from at once. credit: what a step is judged by, what its episode earned from there on
         (ahead), or all that it earned (episode). discount: 1 counts all rewards alike.
+    baseline: none; or linear, see `learning/baseline.py`.
     """
 
     learning_rate: float = 0.005
@@ -30,6 +33,7 @@ class ReinforceSettings(OnPolicySettings):
     discount: float = 1.0
     episodes: int = 10
     credit: Literal["ahead", "episode"] = "ahead"
+    baseline: Literal["none", "linear"] = "none"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,6 +52,7 @@ class Reinforce(OnPolicyLearner):
         # Of every row: whether an episode begins with the next step, and whether the one under way counts.
         self._begins, self._counts = np.ones(0, dtype=bool), np.zeros(0, dtype=bool)
         self._whole = 0
+        self._baseline = LinearBaseline()
 
     def full(self):
         return self._whole >= self.settings.episodes
@@ -69,19 +74,31 @@ class Reinforce(OnPolicyLearner):
         known, earned = returns(steps, self.settings.discount, self.settings.credit)
         steps = replace(steps, valid=known)
         distribution = self.networks["policy"](steps.kept(steps.observation))
-        weight = steps.kept(earned).new_tensor(standardised(earned[known]))
+        weight = steps.kept(earned).new_tensor(standardised(self._better(steps, earned[known])))
         loss = -(weight * distribution.log_prob(steps.kept(steps.draw))).mean()
         self.descend(loss)
         return {"loss": float(loss.detach()), "entropy": float(distribution.entropy().detach().mean())}
 
+    @torch.no_grad()
+    def _better(self, steps: Steps, earned: np.ndarray) -> np.ndarray:
+        """How much more than expected each step's return is (count,)."""
+        if self.settings.baseline == "none":
+            return earned
+        features = self.networks["policy"].encoder(steps.kept(steps.observation)).numpy()
+        time = elapsed(steps)[steps.valid]
+        better = earned - self._baseline.foresee(features, time)
+        self._baseline.fit(features, time, earned)
+        return better
+
     def get_state(self) -> dict:
         rows = {"begins": self._begins.copy(), "counts": self._counts.copy(), "whole": self._whole}
-        return super().get_state() | rows
+        return super().get_state() | rows | {"baseline": self._baseline.weights}
 
     def set_state(self, state: dict) -> None:
         super().set_state(state)
         self._begins, self._counts = np.array(state["begins"]), np.array(state["counts"])
         self._whole = state["whole"]
+        self._baseline.weights = None if state["baseline"] is None else np.array(state["baseline"])
 
 
 def returns(steps: Steps, discount: float, credit: str) -> tuple[np.ndarray, np.ndarray]:

@@ -82,6 +82,15 @@ def advantages(
     return result
 
 
+def elapsed(steps: Steps) -> np.ndarray:
+    """Steps since each one's episode began, or since the first that is known of it (steps, rows)."""
+    ended, time = steps.terminated | steps.truncated, np.zeros(steps.reward.shape)
+    for step in range(1, len(time)):
+        goes_on = steps.valid[step] & steps.valid[step - 1] & ~ended[step - 1]
+        time[step] = np.where(goes_on, time[step - 1] + 1.0, 0.0)
+    return time
+
+
 def standardised(values: np.ndarray) -> np.ndarray:
     """Less their mean, in shares of their spread."""
     return (values - values.mean()) / (values.std() + 1e-8)
