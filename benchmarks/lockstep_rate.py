@@ -5,7 +5,7 @@ The bare exchange has no world, no controller and no judge in it: one process pu
 others answer with a command and a Reward as soon as all have come, and the next step begins; as ours in lockstep, they
 do not listen to /clock. The two are measured in turns, in the same run. Where our workspace is sourced:
 
-    python3 benchmarks/lockstep_rate.py [drivebot | reach]
+    python3 benchmarks/lockstep_rate.py [drivebot | reach | balance]
 """
 
 import argparse
@@ -29,7 +29,11 @@ from control_bench.env import episode_rngs
 from control_bench.registry import make_task
 from control_bench.ros.topics import topics_of
 
-LAUNCHES = {"drivebot": ("drivebot.launch", "turn_until_clear", 5), "reach": ("arm.launch", "osc", 25)}
+LAUNCHES = {
+    "drivebot": ("drivebot.launch", "turn_until_clear", 5),
+    "reach": ("arm.launch", "osc", 25),
+    "balance": ("cartpole.launch", "linear", 25),
+}
 """A task's launch file, a controller whose own work is small, and episodes of about 5000 steps in all."""
 OPTIONS = {"queue_size": 50, "tcp_nodelay": True}
 
@@ -53,7 +57,10 @@ def exchange(name: str, seconds: float) -> float:
     for topic, kind in ((topics.command, topics.Command), ("reward", Reward)):
         rospy.Subscriber(topic, kind, answer, topic, **OPTIONS)
     observed = topics.topics(task.observed)
+    until = time.monotonic() + 20.0
     while any(sensor.get_num_connections() < 1 + (topic in observed) for topic, sensor in sensors.items()):
+        if time.monotonic() > until:
+            raise SystemExit("the bare exchange's other processes do not listen")
         time.sleep(0.05)
     time.sleep(0.5)
     steps, started = 0, time.perf_counter()
@@ -77,7 +84,7 @@ def reply(name: str, role: str) -> None:
     task = make_task(name)
     topics = topics_of(task, "robot0")
     if role == "driver":
-        wants, topic, message = topics.topics(task.observed), topics.command, topics.command_message(topics.stop)
+        wants, topic, message = topics.topics(task.observed), topics.command, topics.command_message(topics.stop, rospy.Time())
     else:
         wants, topic, message = list(topics.types), "reward", Reward()
     publisher = rospy.Publisher(topic, type(message), **OPTIONS)
@@ -133,7 +140,7 @@ def main() -> None:
     parser.add_argument("task", nargs="?", choices=LAUNCHES, default="drivebot", help="default: drivebot")
     parser.add_argument("--seconds", type=float, default=6.0, help="of each bare measurement (default 6)")
     parser.add_argument(
-        "--episodes", type=int, help="of each of ours (default: drivebot's 5 of 1000 steps, reach's 25 of about 200)"
+        "--episodes", type=int, help="of each of ours (default: drivebot's 5 of 1000 steps, the others' 25 of about 200)"
     )
     parser.add_argument("--turns", type=int, default=3, help="measurements of each (default 3)")
     parser.add_argument("--role", choices=["world", "driver", "judge"], help=argparse.SUPPRESS)

@@ -42,11 +42,12 @@ def test_a_state_taken_back_goes_on_exactly():
     envs.close(), other.close()
 
 
-def test_a_fault_in_a_process_is_told_and_the_others_go_on():
+@pytest.mark.parametrize("row", [0, 2], ids=["in this one", "in another"])
+def test_a_fault_in_a_process_is_told_and_the_others_go_on(row):
     envs, _ = played("balance", 2)
     world = envs._rows.world
     bad = np.zeros((3, 2))
-    bad[2] = np.nan
+    bad[row] = np.nan
     with pytest.raises(BadInput, match="not finite"):
         world.step(bad)
     world.step(np.zeros((3, 2)))  # nobody waits for an answer that was not taken
@@ -55,7 +56,7 @@ def test_a_fault_in_a_process_is_told_and_the_others_go_on():
 
 
 def test_closing_ends_the_processes():
-    envs, _ = played("balance", 2)
+    envs, _ = played("balance", 3)
     processes = list(envs._rows.world._processes)
     envs.close()
     assert [process.exitcode for process in processes] == [0, 0]
@@ -64,7 +65,7 @@ def test_closing_ends_the_processes():
 
 def test_a_process_that_dies_is_told():
     envs, _ = played("balance", 2)
-    envs._rows.world._processes[1].kill()
+    envs._rows.world._processes[0].kill()
     with pytest.raises((RuntimeError, BrokenPipeError)):
         for _ in range(3):
             envs.step(envs.action_space.sample())
