@@ -17,17 +17,18 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 
 import numpy as np
 import rospy
 from control_bench.msg import Reward
 from free_port import free_port
 from rosgraph_msgs.msg import Clock
-from tf2_msgs.msg import TFMessage
 
 from control_bench.env import episode_rngs
 from control_bench.registry import make_task
-from control_bench.ros.topics import topics_of
+from control_bench.ros.topics import Topics, topics_of
+from control_bench.tasks.base import Task
 
 LAUNCHES = {
     "drivebot": ("drivebot.launch", "turn_until_clear", 5),
@@ -35,7 +36,13 @@ LAUNCHES = {
     "balance": ("cartpole.launch", "linear", 25),
 }
 """A task's launch file, a controller whose own work is small, and episodes of about 5000 steps in all."""
+ROLES = ("driver", "judge")
 OPTIONS = {"queue_size": 50, "tcp_nodelay": True}
+
+
+def wanted(task: Task, topics: Topics, role: str) -> dict[str, int]:
+    """The topics that one of the other two hears, and how many messages each has in a step."""
+    return topics.needed(task.observed if role == "driver" else task.recorded)
 
 
 def exchange(name: str, seconds: float) -> float:
@@ -45,8 +52,9 @@ def exchange(name: str, seconds: float) -> float:
     topics, world, (start, rng) = topics_of(task, "robot0"), task.make_world(), episode_rngs(0)
     world.reset(np.array([0]), task.start(start)[None], [rng])
     readings, step = world.read(), round(task.step_duration * 1e9)
-    sensors = {topic: rospy.Publisher(topic, kind, **OPTIONS) for topic, kind in topics.types.items()}
-    clock, frames = rospy.Publisher("/clock", Clock, **OPTIONS), rospy.Publisher("/tf", TFMessage, **OPTIONS)
+    heard = Counter(topic for role in ROLES for topic in wanted(task, topics, role))
+    sensors = {topic: rospy.Publisher(topic, topics.types[topic], **OPTIONS) for topic in heard}
+    clock = rospy.Publisher("/clock", Clock, **OPTIONS)
     answered, wake = set(), threading.Condition()
 
     def answer(message, who):
@@ -56,24 +64,23 @@ def exchange(name: str, seconds: float) -> float:
 
     for topic, kind in ((topics.command, topics.Command), ("reward", Reward)):
         rospy.Subscriber(topic, kind, answer, topic, **OPTIONS)
-    observed = topics.topics(task.observed)
     until = time.monotonic() + 20.0
-    while any(sensor.get_num_connections() < 1 + (topic in observed) for topic, sensor in sensors.items()):
+    while any(sensor.get_num_connections() < heard[topic] for topic, sensor in sensors.items()):
         if time.monotonic() > until:
             raise SystemExit("the bare exchange's other processes do not listen")
         time.sleep(0.05)
     time.sleep(0.5)
     steps, started = 0, time.perf_counter()
     while time.perf_counter() - started < seconds:
-        stamp = rospy.Time(nsecs=steps * step)
+        stamp = rospy.Time(nsecs=(1 + steps) * step)  # of a step before it, too, where a moment has several messages
         answered.clear()
         clock.publish(Clock(stamp))
-        for name, message in topics.messages(readings, 0, stamp).items():
-            sensors[name].publish(message)
-        frames.publish(TFMessage(topics.transforms(readings, 0, stamp)))
+        for topic, messages in topics.messages(readings, 0, stamp, sensors).items():
+            for message in messages:
+                sensors[topic].publish(message)
         with wake:
             if not wake.wait_for(lambda: len(answered) == 2, timeout=2.0):
-                continue
+                raise SystemExit("the bare exchange lost a message")
         steps += 1
     return steps / (time.perf_counter() - started)
 
@@ -83,22 +90,23 @@ def reply(name: str, role: str) -> None:
     rospy.init_node(f"bare_{role}", disable_rostime=True)
     task = make_task(name)
     topics = topics_of(task, "robot0")
+    wants = wanted(task, topics, role)
     if role == "driver":
-        wants, topic, message = topics.topics(task.observed), topics.command, topics.command_message(topics.stop, rospy.Time())
+        topic, message = topics.command, topics.command_message(topics.stop, rospy.Time())
     else:
-        wants, topic, message = list(topics.types), "reward", Reward()
+        topic, message = "reward", Reward()
     publisher = rospy.Publisher(topic, type(message), **OPTIONS)
-    come, lock = set(), threading.Lock()
+    come, lock = Counter(), threading.Lock()
 
-    def take(_, topic):
+    def take(_, heard):
         with lock:
-            come.add(topic)
-            if len(come) == len(wants):
+            come[heard] += 1
+            if come == wants:
                 come.clear()
                 publisher.publish(message)
 
-    for topic in wants:
-        rospy.Subscriber(topic, topics.types[topic], take, topic, **OPTIONS)
+    for heard in wants:
+        rospy.Subscriber(heard, topics.types[heard], take, heard, **OPTIONS)
     rospy.spin()
 
 
@@ -112,10 +120,10 @@ def bare(name: str, seconds: float) -> float:
         while socket.socket().connect_ex(("localhost", port)):
             time.sleep(0.1)
         time.sleep(1.0)
-        for role in ("driver", "judge"):
+        for role in ROLES:
             processes.append(subprocess.Popen([sys.executable, __file__, name, "--role", role], **quiet))
         command = [sys.executable, __file__, name, "--role", "world", "--seconds", str(seconds)]
-        return float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+        return float(subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout)
     finally:
         for process in reversed(processes):
             process.send_signal(2)
@@ -140,10 +148,12 @@ def main() -> None:
     parser.add_argument("task", nargs="?", choices=LAUNCHES, default="drivebot", help="default: drivebot")
     parser.add_argument("--seconds", type=float, default=6.0, help="of each bare measurement (default 6)")
     parser.add_argument(
-        "--episodes", type=int, help="of each of ours (default: drivebot's 5 of 1000 steps, the others' 25 of about 200)"
+        "--episodes",
+        type=int,
+        help="of each of ours (default: 5 of 1000 steps, or 25 of about 200)",
     )
     parser.add_argument("--turns", type=int, default=3, help="measurements of each (default 3)")
-    parser.add_argument("--role", choices=["world", "driver", "judge"], help=argparse.SUPPRESS)
+    parser.add_argument("--role", choices=["world", *ROLES], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     name = arguments.task
     if arguments.role == "world":
