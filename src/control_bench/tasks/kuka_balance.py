@@ -10,10 +10,12 @@ from control_bench.tasks.balance import Balance, BalanceSettings
 @dataclass(frozen=True)
 class KukaBalanceSettings(BalanceSettings):
     """As BalanceSettings; forces are what would push a cart of the same mass that nothing brakes. The arm reaches less
-    far than a floor, so the first push is less."""
+    far than a floor, so the first push is less. No camera looks on: it is told by poses alone."""
 
     fidelity: Literal["default"] = "default"
     observation: Literal["poses"] = "poses"
+    cameras: Literal[1] = 1
+    size: Literal[50] = 50
     force: float = 30.0
     push: float = 12.0
 
