@@ -205,6 +205,16 @@ def test_a_preset_has_a_policy_of_its_own():
     by_pixels.check_trained()
 
 
+@pytest.mark.parametrize("file", sorted((share() / "policies").glob("*/*.pt")), ids=lambda file: file.stem)
+def test_what_ships_was_trained_as_its_command_trains_today(file):
+    task, (controller, _, preset) = file.parent.name, file.stem.partition("-")
+    ours, today = (make_plan(task, controller, preset or None, shipped=shipped) for shipped in (True, False))
+    assert ours.checkpoint == file and ours.resolved() == today.resolved()
+    preset = f" --preset {preset}" if preset else ""
+    told = (share() / "policies" / "README.md").read_text()
+    assert f"| `{task}/{file.name}` | `control-bench train {task} --controller {controller}{preset} --out " in told
+
+
 def test_what_nobody_trained_is_told_with_the_training_that_makes_it():
     plan = make_plan("balance", "naf", "pixels_alone", shipped=True)
     with pytest.raises(
