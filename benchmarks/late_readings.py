@@ -9,7 +9,7 @@ import argparse
 import numpy as np
 
 from control_bench.registry import make_task
-from control_bench.tasks.encoders import centimetres
+from control_bench.tasks.sonar_encoders import centimetres
 
 
 def mean_reward(chance: float, episodes: int, seed: int) -> float:

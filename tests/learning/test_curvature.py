@@ -12,7 +12,7 @@ from control_bench.dynamics import torch_plant
 from control_bench.dynamics.planar_arm import PlanarArm
 from control_bench.learning.curvature import Products, flatten, jacobian, put, split
 from control_bench.learning.recurrent import RecurrentPolicy
-from control_bench.learning.through_plant import Batch, residuals, roll_out
+from control_bench.learning.through_plant import Movements, residuals, roll_out
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -31,7 +31,7 @@ def through_the_arm(rows=3, steps=4, delay=1):
     """Residuals of a policy that drives an arm for a few steps, as training has them."""
     arm, rng = PlanarArm("two_link", 0.05), np.random.default_rng(1)
     tensor = partial(torch.as_tensor, dtype=torch.float64)
-    batch = Batch(
+    batch = Movements(
         starts=tensor(rng.uniform(-1, 1, (rows, 4))), goals=tensor(rng.uniform(-1, 1, (steps, rows, 2))),
         checks=torch.as_tensor(rng.integers(1, steps + 1, (rows, 2))), wanted=tensor(rng.uniform(-1, 1, (rows, 2, 4))),
         weights=tensor([3.0, 3.0, 0.3, 0.3]), effort=0.02, sensor_noise=tensor(rng.normal(0, 0.1, (steps, rows, 4))),

@@ -10,7 +10,7 @@ from control_bench.dynamics import torch_plant
 from control_bench.dynamics.planar_arm import PlanarArm
 from control_bench.learning.curvature import flatten, put
 from control_bench.learning.recurrent import RecurrentPolicy
-from control_bench.learning.through_plant import Batch, residuals, roll_out
+from control_bench.learning.through_plant import Movements, residuals, roll_out
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -33,7 +33,7 @@ class Recorder:
 def batch(rows=3, steps=6, joints=2, seed=0, checks=2, **options):
     rng = np.random.default_rng(seed)
     make = lambda *shape: tensor(rng.uniform(-1, 1, shape))  # noqa: E731
-    return Batch(
+    return Movements(
         starts=make(rows, 2 * joints), goals=make(steps, rows, joints),
         checks=torch.as_tensor(rng.integers(0, steps + 1, (rows, checks))), wanted=make(rows, checks, 2 * joints),
         weights=tensor([3.0] * joints + [0.3] * joints), **options,

@@ -1,4 +1,4 @@
-"""The benchmark of lockstep speaks the topics of today: it does not import what it measures alone, it stands in for it."""
+"""The benchmark of lockstep speaks the topics of today: its bare exchange is nobody else's, and none would miss it."""
 
 import re
 import sys

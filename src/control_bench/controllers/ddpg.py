@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from control_bench.learning.continuous import Actor, ContinuousLearner, ContinuousSettings
+from control_bench.learning.continuous import ActorNetwork, ContinuousLearner, ContinuousSettings
 from control_bench.learning.networks import Trunks
 from control_bench.learning.replay import Batch
 from control_bench.settings import require, require_positive
@@ -59,7 +59,7 @@ class DDPG(ContinuousLearner):
     def make_networks(self):
         s, numbers = self.settings, int(np.prod(self.action_space.shape))
         return {
-            "actor": Actor(self.make_encoder(), numbers, s),
+            "actor": ActorNetwork(self.make_encoder(), numbers, s),
             "critic": Critic(self.make_encoder(), numbers, s),
         }
 

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from control_bench.errors import BadInput
-from control_bench.learning.continuous import Actor, ContinuousLearner, ContinuousSettings
+from control_bench.learning.continuous import ActorNetwork, ContinuousLearner, ContinuousSettings
 from control_bench.learning.encoders import make_encoder
 from control_bench.learning.networks import Trunks
 from control_bench.learning.replay import Batch
@@ -106,7 +106,7 @@ class NAF(ContinuousLearner):
             raise BadInput("privileged: the task has no state but what is observed: set privileged to false")
         return {
             "network": NAFNetwork(make_encoder(self.state_space, s), numbers, s),
-            "actor": Actor(self.make_encoder(), numbers, s),
+            "actor": ActorNetwork(self.make_encoder(), numbers, s),
         }
 
     def best(self, observation: torch.Tensor) -> torch.Tensor:

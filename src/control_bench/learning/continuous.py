@@ -36,7 +36,7 @@ class ContinuousSettings(OffPolicySettings, NoiseSettings):
         require_positive(self, "actor_every")
 
 
-class Actor(nn.Module):
+class ActorNetwork(nn.Module):
     """Actions (batch, numbers) in -1..1 of observations."""
 
     def __init__(self, encoder: nn.Module, numbers: int, s: ContinuousSettings) -> None:

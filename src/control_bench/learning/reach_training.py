@@ -19,7 +19,7 @@ from control_bench.learning.curves import Curves
 from control_bench.learning.hessian_free import HessianFree, HessianFreeSettings
 from control_bench.learning.networks import norms
 from control_bench.learning.reaches import Reaches
-from control_bench.learning.through_plant import Batch, RollOut, residuals, roll_out
+from control_bench.learning.through_plant import Movements, RollOut, residuals, roll_out
 from control_bench.settings import fill, require, require_positive
 
 UNSEEN = 64
@@ -112,7 +112,7 @@ class ReachTrainer:
 
     def _draw(
         self, rng: np.random.Generator, rows: int, offset: float | None = None, starts: str = ""
-    ) -> tuple[Reaches, Batch]:
+    ) -> tuple[Reaches, Movements]:
         """Reaches to targets evenly round the circle, turned by chance, or by `offset` of the angle between two; and as
         tensors, with the task's delay and its noise drawn."""
         s, task, model, middle = self.settings, self.task.settings, self.controller.model, self.controller.middle
@@ -134,10 +134,10 @@ class ReachTrainer:
         delay = round(task.delay / model.dt)
         return reaches, reaches.batch(rng, weights, s.effort * model.dt, sensor_noise, task.motor_noise, delay)
 
-    def _roll_out(self, policy: Callable, batch: Batch) -> RollOut:
+    def _roll_out(self, policy: Callable, batch: Movements) -> RollOut:
         return roll_out(policy, partial(torch_plant.step, self.controller.model), self.controller.observe, batch)
 
-    def _problem(self, batch: Batch, policy: Callable) -> tuple[torch.Tensor, torch.Tensor]:
+    def _problem(self, batch: Movements, policy: Callable) -> tuple[torch.Tensor, torch.Tensor]:
         rolled = self._roll_out(policy, batch)
         return residuals(rolled, batch), rolled.hidden.transpose(0, 1).flatten(1)
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from control_bench.dynamics.base import ArmModel
-from control_bench.learning.through_plant import Batch
+from control_bench.learning.through_plant import Movements
 
 HOLD_CHECKS = 5
 """Moments, evenly from being back to the end, at which an arm that should stay is checked."""
@@ -58,13 +58,13 @@ class Reaches:
     def batch(
         self, rng: np.random.Generator, weights: np.ndarray, effort: float, sensor_noise: np.ndarray,
         motor_noise: float, delay: int,
-    ) -> Batch:  # fmt: skip
+    ) -> Movements:  # fmt: skip
         """As tensors to train on, with noise drawn: standard deviations of the sensors (2n,), rad and rad/s, and of the
-        torques, N m; weights, effort and delay as Batch has them."""
+        torques, N m; weights, effort and delay as Movements has them."""
         shown, wanted = self.shown(), self.wanted()
         steps, rows, n = shown.shape
         tensor, normal = partial(torch.as_tensor, dtype=torch.float64), rng.standard_normal
-        return Batch(
+        return Movements(
             starts=tensor(np.hstack([self.begin, np.zeros_like(self.begin)])),
             goals=tensor(shown),
             checks=torch.as_tensor(self.checks()),

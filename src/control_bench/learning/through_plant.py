@@ -7,8 +7,8 @@ import torch
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Episodes to train on; all in the plant's units, float64.
+class Movements:
+    """Movements to train on, a batch of episodes; all in the plant's units, float64.
 
     Attributes:
         starts: states (rows, s). goals: what the policy is shown at each step (steps, rows, g).
@@ -40,7 +40,7 @@ class RollOut:
 
 def roll_out(
     policy: Callable, step: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
-    observe: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], batch: Batch,
+    observe: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], batch: Movements,
 ) -> RollOut:  # fmt: skip
     """Drives the policy through the plant.
 
@@ -62,7 +62,7 @@ def roll_out(
     return RollOut(torch.stack(states), torch.stack(torques), torch.stack(hidden))
 
 
-def residuals(rolled: RollOut, batch: Batch) -> torch.Tensor:
+def residuals(rolled: RollOut, batch: Movements) -> torch.Tensor:
     """(rows, k s + 1): the weighted errors of the states, and the root of the weighted effort, as its square is what
     counts."""
     rows = torch.arange(len(batch.starts))[:, None]

@@ -18,8 +18,8 @@ from control_bench.resources import locate
 from control_bench.settings import require, require_positive
 from control_bench.tasks import drivebot_rewards
 from control_bench.tasks.base import Judgement, Task
-from control_bench.tasks.encoders import ENCODERS, centimetres, observation_space
 from control_bench.tasks.history import History
+from control_bench.tasks.sonar_encoders import ENCODERS, centimetres, observation_space
 from control_bench.worlds.base import Readings
 from control_bench.worlds.grid_map import GridMap, load_map
 from control_bench.worlds.kernels import TICK

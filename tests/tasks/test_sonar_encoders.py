@@ -6,8 +6,8 @@ from gymnasium import spaces
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control_bench.tasks.encoders import ENCODERS, centimetres, observation_space
 from control_bench.tasks.history import History
+from control_bench.tasks.sonar_encoders import ENCODERS, centimetres, observation_space
 
 LOW, HIGH = np.full(3, 0.15), np.full(3, 3.0)
 
