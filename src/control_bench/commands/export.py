@@ -1,0 +1,28 @@
+"""`control-bench export`: a policy as ONNX, for programs without torch."""
+
+import argparse
+from pathlib import Path
+
+from control_bench.commands.common import add_command, add_pair, plan_of
+from control_bench.errors import BadInput
+
+
+def add(commands) -> None:
+    parser = add_command(commands, "export", _export, "write a policy as ONNX, for other programs")
+    add_pair(parser)
+    parser.add_argument("--checkpoint", metavar="F", help="the policy: a file or a training folder (default: ours)")
+    parser.add_argument("--out", required=True, metavar="FILE", help="file to write, such as policy.onnx")
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    plan = plan_of(arguments, checkpoint=arguments.checkpoint, shipped=True)
+    plan.check_trained()
+    task = plan.make_task()
+    controller = plan.make_controller(task, arguments.seed)
+    try:
+        from control_bench.learning.export import export
+    except ModuleNotFoundError as error:
+        raise BadInput(f"export needs {error.name}: pip install 'control_bench[learn,export]'") from None
+    apart = export(controller, plan.about(task), Path(arguments.out))
+    print(f"wrote {arguments.out}; onnxruntime's actions differ from {plan.controller}'s by {apart:.1g} at most")
+    return 0

@@ -1,0 +1,101 @@
+"""`control-bench train`: trains a learner into a folder, and goes on with a training that was begun."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from control_bench.commands.common import Interrupt, add_command, add_pair, plan_of, positive, progress_bar
+from control_bench.errors import BadInput
+from control_bench.plan import Plan, describe
+from control_bench.registry import controller_class
+from control_bench.resources import load_class
+
+
+def add(commands) -> None:
+    parser = add_command(commands, "train", _train, "train a learner")
+    add_pair(parser)
+    parser.add_argument(
+        "--out", required=True, metavar="DIR", help="folder for best.pt, last.pt, curves, settings.yaml"
+    )
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=positive, metavar="N", help="steps to train; with --resume, so many more")
+    length.add_argument("--episodes", type=positive, metavar="N", help="episodes to train; with --resume, so many more")
+    parser.add_argument("--resume", action="store_true", help="go on from DIR/last.pt, exactly")
+    parser.set_defaults(seed=None)  # resumed, it is the one that the training began with
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from control_bench.controllers.base import Trainable
+    from control_bench.learning.checkpoint import load, write_beside
+
+    out = Path(arguments.out)
+    plan = plan_of(arguments)
+    cls = controller_class(plan.controller)
+    if not issubclass(cls, Trainable):
+        raise BadInput(
+            f"controller '{plan.controller}' does not learn: run it, or train a learner such as q_table or dqn"
+        )
+    previous = None
+    if arguments.resume:
+        previous = load(out / "last.pt")
+        _check_same(plan, previous, arguments, out)
+    arguments.seed = arguments.seed or 0
+    if previous is None and (out / "last.pt").exists():
+        raise BadInput(f"{out}: holds a training already: give --resume to go on with it, or another --out")
+    trainer_class = load_class(cls.trainer)
+    if arguments.episodes and "episodes" not in trainer_class.lengths:
+        raise BadInput(f"--episodes: {plan.controller} is trained in {trainer_class.lengths[0]}: give --steps")
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)  # these networks are too small to share, and one thread is exact
+    about = plan.about(plan.make_task()) | {"seed": arguments.seed}
+    trainer = trainer_class.of(plan, out, about, arguments.seed)
+    write_beside(out / "settings.yaml", f"seed: {arguments.seed}\n{describe(plan)}".encode())
+    if previous is not None:
+        trainer.resume()
+    steps, episodes = arguments.steps, arguments.episodes
+    # Without a length, what was planned, or what is left of it.
+    planned = max(about["training_settings"]["steps"], trainer.progress.asked_steps)
+    until = planned if steps is None and episodes is None else None
+    interrupt = Interrupt()
+    begun = trainer.progress.steps
+    length = episodes or steps or max(until - begun, 0)
+    with progress_bar(length, "episodes" if episodes else "steps") as bar:
+        start = trainer.progress.episodes if episodes else begun
+
+        def report(progress) -> None:
+            bar.set_postfix_str(str(progress), refresh=False)
+            bar.update((progress.episodes if episodes else progress.steps) - start - bar.n)
+
+        progress = trainer.run(steps, episodes, until, report, interrupt)
+    print(f"{progress.steps} steps, {progress.episodes} episodes; best evaluation {progress.best:.4g}; in {out}/")
+    if interrupt.asked:
+        pair = [plan.task, "--controller", plan.controller, "--out", str(out), "--resume"]
+        pair += ["--preset", arguments.preset] if arguments.preset else []
+        pair += [word for assignment in arguments.assignments for word in ("--set", assignment)]
+        print(f"stopped; go on with: control-bench train {shlex.join(pair)}")
+    return 130 if interrupt.asked else 0
+
+
+def _check_same(plan: Plan, previous: dict, arguments: argparse.Namespace, out: Path) -> None:
+    """A resumed training goes on with the settings it began with; BadInput where the command line says otherwise."""
+    if "training" not in previous:
+        raise BadInput(f"{out / 'last.pt'}: holds a policy only, nothing to resume: train into another --out")
+    if "actor" in previous["training"]:
+        raise BadInput(f"{out / 'last.pt'}: was learned over ROS: go on there, or train into another --out")
+    mine = plan.about(plan.make_task())
+    mine.pop("spaces")  # they are as the settings are, which tell more
+    mine["seed"] = arguments.seed = previous["seed"] if arguments.seed is None else arguments.seed
+    for key, value in mine.items():
+        if previous[key] != value:
+            raise BadInput(f"{out}: began with {_apart(key, previous[key], value)}: resume with the same, or use "
+                           "another --out")  # fmt: skip
+
+
+def _apart(key: str, before: Any, now: Any) -> str:
+    """What differs of one thing that was and is to be set; of many settings, those that do."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return f"{key} {before}, not {now}"
+    changed = [name for name in now if before.get(name) != now[name]]
+    return f"{key} " + ", ".join(f"{name}={before.get(name)}, not {now[name]}" for name in changed)
