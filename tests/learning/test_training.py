@@ -13,6 +13,7 @@ from control_bench.env import TaskVectorEnv
 from control_bench.learning.checkpoint import load
 from control_bench.learning.settings import TrainingSettings
 from control_bench.learning.training import Trainer
+from control_bench.learning.training_folder import TrainingFolder
 from control_bench.tasks.drivebot import Drivebot, DrivebotSettings
 
 # What is trained: a class, its task's encoder, and its settings. Episodes are short, so that many begin and end.
@@ -41,7 +42,7 @@ def trainer(out, what, seed=3, rows=4, wrap=lambda envs: envs, learner=None, **s
     learner = learner or cls(task.observation_space, task.action_space, learner_settings, seed=seed)
     about = {"task": "drivebot", "controller": cls.__name__}
     training = TrainingSettings(rows=rows, evaluate_rows=2, **OFTEN | settings)
-    return Trainer(learner, wrap(TaskVectorEnv(task)), TaskVectorEnv(judge), training, out, about, seed)
+    return Trainer(learner, wrap(TaskVectorEnv(task)), TaskVectorEnv(judge), training, TrainingFolder(out, about), seed)
 
 
 def resumed(out, what, **options):
@@ -63,13 +64,6 @@ def differences(one, other, at=""):
     else:
         alike = type(one) is type(other) and one == other
     return [] if alike else [at]
-
-
-def close(one):
-    """What the end of its process does: tensorboardX writes what it still holds."""
-    writer = getattr(one.curves, "_writer", None)
-    if writer is not None:
-        writer.close()
 
 
 def wait_for_a_new_events_file():
@@ -98,9 +92,9 @@ def test_resumed_training_gives_the_checkpoint_of_one_go(tmp_path, what, first):
         assert once.learner.updates > 50
 
 
-def test_a_tree_of_another_seed_differs():
+def test_a_tree_of_another_seed_differs(tmp_path):
     # Or the test above would not tell exact from anything.
-    one, other = (trainer("unused", TABLE, seed=seed) for seed in (3, 4))
+    one, other = (trainer(tmp_path, TABLE, seed=seed) for seed in (3, 4))
     assert differences(one.learner.get_state(), other.learner.get_state()) == ["/rng/state/state", "/rng/state/inc"]
 
 
@@ -126,11 +120,9 @@ def test_a_stop_before_the_first_evaluation_changes_nothing(tmp_path):
 def test_resumed_curves_are_those_of_one_go(tmp_path, what):
     whole, first = trainer(tmp_path / "once", what), trainer(tmp_path / "twice", what)
     whole.run(steps=300), first.run(steps=173)
-    close(whole), close(first)
     wait_for_a_new_events_file()
     again = resumed(tmp_path / "twice", what)
     again.run(until=300)
-    close(again)
     once, twice = curves(tmp_path / "once"), curves(tmp_path / "twice")
     assert once.keys() == twice.keys()
     assert [name for name in once if once[name] != twice[name]] == []
@@ -145,12 +137,10 @@ def test_a_killed_training_resumes_from_its_last_checkpoint_and_its_curves_never
 
     with pytest.raises(KeyboardInterrupt):
         killed.run(steps=400, report=kill)
-    close(killed)
     wait_for_a_new_events_file()
     again = resumed(tmp_path, NETWORK, save_every=100)
     assert 100 <= again.progress.steps < 104
     again.run(until=400)
-    close(again)
     points = curves(tmp_path)
     for name, values in points.items():
         steps = [step for step, _ in values]
@@ -163,13 +153,11 @@ def test_points_up_to_a_checkpoint_are_on_disk_with_it(tmp_path):
     one = trainer(tmp_path, TABLE)
     one.run(steps=600)
     assert [len(curves(tmp_path)[name]) for name in ("train/explore", "evaluation/reward")] == [12, 10]
-    close(one)
 
 
 def test_the_curves_hold_the_norms_of_every_variable_and_gradient(tmp_path):
     one = trainer(tmp_path, FULL)
     one.run(steps=120)
-    close(one)
     points = curves(tmp_path)
     names = [name for name, _ in one.learner.networks["network"].named_parameters()]
     assert len(names) == 6
@@ -184,7 +172,6 @@ def test_the_curves_hold_the_norms_of_every_variable_and_gradient(tmp_path):
 def test_the_best_policy_is_kept(tmp_path):
     one = trainer(tmp_path, TABLE)
     one.run(steps=600)
-    close(one)
     scores = [value for _, value in curves(tmp_path)["evaluation/reward"]]
     best = load(tmp_path / "best.pt")
     assert len(scores) == 10 and len(set(scores)) > 1

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from control_bench.dynamics import torch_plant
-from control_bench.learning.checkpoint import load, save
-from control_bench.learning.curves import Curves
+from control_bench.learning.checkpoint import load
 from control_bench.learning.hessian_free import HessianFree, HessianFreeSettings
 from control_bench.learning.networks import norms
 from control_bench.learning.reaches import Reaches
 from control_bench.learning.through_plant import Movements, RollOut, residuals, roll_out
+from control_bench.learning.training_folder import TrainingFolder
 from control_bench.settings import fill, require, require_positive
 
 UNSEEN = 64
@@ -92,14 +92,14 @@ class ReachTrainer:
 
     lengths = ("steps",)
 
-    def __init__(self, controller, task, settings: ReachTrainingSettings, out: Path, about: dict[str, Any], seed: int):
-        self.controller, self.task, self.settings, self.out, self.about = controller, task, settings, out, about
+    def __init__(self, controller, task, settings: ReachTrainingSettings, folder: TrainingFolder, seed: int):
+        self.controller, self.task, self.settings, self.folder = controller, task, settings, folder
         self.optimiser = HessianFree(controller.policy, settings)
         dt = controller.model.dt
         require(
             round(settings.reach / dt) > 0, f"reach: {settings.reach:g} s is less than a step of {dt:g} s: give more"
         )
-        self.progress, self.curves, self._seed = ReachProgress(), Curves(out), seed
+        self.progress, self._seed = ReachProgress(), seed
         self._kept: float | None = None  # the score of best.pt
 
     @classmethod
@@ -108,7 +108,7 @@ class ReachTrainer:
         settings = fill(ReachTrainingSettings, plan.training_settings, "training settings")
         task = plan.make_task()
         require(not task.settings.force_field, "force_field: ahf is trained without one: set it to 0")
-        return cls(plan.make_controller(task, seed), task, settings, out, about, seed)
+        return cls(plan.make_controller(task, seed), task, settings, TrainingFolder(out, about), seed)
 
     def _draw(
         self, rng: np.random.Generator, rows: int, offset: float | None = None, starts: str = ""
@@ -187,37 +187,32 @@ class ReachTrainer:
         progress.steps, progress.loss = progress.steps + 1, update.loss
         progress.episodes += s.rows
         values = asdict(update) | norms(self.controller.policy)
-        self.curves.add(progress.steps, {f"train/{name}": value for name, value in values.items()})
+        self.folder.curves.add(progress.steps, {f"train/{name}": value for name, value in values.items()})
 
     def _evaluate(self) -> tuple[float, float]:
         """The score and the largest error, mm; keeps the policy in `best.pt` where it is better than what is there."""
         errors = 1e3 * self.hand_errors()
         score, worst = -float(errors.mean()), float(errors.max())
         if self._kept is None or score > self._kept:
-            self._kept, about = score, {"steps": self.progress.steps, "score": score}
-            save(self.out / "best.pt", self.about | about | {"policy": self.controller.get_policy()})
+            self._kept = score
+            self.folder.save_best(self.controller.get_policy(), self.progress.steps, score)
         return score, worst
 
     def _note(self, score: float, worst: float) -> None:
         progress = self.progress
         progress.score, progress.worst = score, worst
         progress.best = score if progress.best is None else max(score, progress.best)
-        self.curves.add(progress.steps, {"evaluation/hand_error": -score, "evaluation/worst": worst})
+        self.folder.curves.add(progress.steps, {"evaluation/hand_error": -score, "evaluation/worst": worst})
 
     def save(self) -> None:
-        """Writes `last.pt`, and shows the curves up to it only then."""
+        """Writes `last.pt`."""
         state = {"optimiser": self.optimiser.get_state(), "progress": asdict(self.progress)}
-        about = self.about | {"steps": self.progress.steps, "score": self.progress.score}
-        self.curves.write(self.progress.steps)
-        save(self.out / "last.pt", about | {"policy": self.controller.get_policy(), "training": state})
-        self.curves.show(self.progress.steps)
+        self.folder.save_last(self.controller.get_policy(), self.progress.steps, self.progress.score, state)
 
     def resume(self) -> None:
         """Takes up where `last.pt` stands."""
-        contents = load(self.out / "last.pt")
+        contents = self.folder.take_up()
         self.controller.set_policy(contents["policy"])
         self.optimiser.set_state(contents["training"]["optimiser"])
-        self.curves.show(contents["steps"])
         self.progress = ReachProgress(**contents["training"]["progress"])
-        best = self.out / "best.pt"
-        self._kept = load(best)["score"] if best.is_file() else None
+        self._kept = load(self.folder.best)["score"] if self.folder.best.is_file() else None

@@ -16,10 +16,9 @@ import numpy as np
 from control_bench.controllers.base import Learner, Transitions
 from control_bench.env import TaskVectorEnv
 from control_bench.errors import BadInput
-from control_bench.learning.checkpoint import load, save
-from control_bench.learning.curves import Curves
 from control_bench.learning.evaluate import evaluate
 from control_bench.learning.settings import TrainingSettings
+from control_bench.learning.training_folder import TrainingFolder
 from control_bench.plan import Plan
 from control_bench.settings import fill
 
@@ -52,8 +51,7 @@ class Trainer:
         learner: what learns.
         envs: a `gymnasium.vector.VectorEnv` in NEXT_STEP mode; judges: another, for evaluations.
         settings: see TrainingSettings.
-        out: the folder for `best.pt`, `last.pt` and the curves.
-        about: what every checkpoint says of itself (task, controller, settings, spaces).
+        folder: for what is kept.
         seed: of the first episodes.
 
     Attributes:
@@ -63,12 +61,10 @@ class Trainer:
     lengths = ("steps", "episodes")
 
     def __init__(
-        self, learner: Learner, envs, judges, settings: TrainingSettings, out: Path, about: dict[str, Any], seed: int
+        self, learner: Learner, envs, judges, settings: TrainingSettings, folder: TrainingFolder, seed: int
     ) -> None:
-        self.learner, self.envs, self.judges, self.settings = learner, envs, judges, settings
-        self.out, self.about = out, about
+        self.learner, self.envs, self.judges, self.settings, self.folder = learner, envs, judges, settings, folder
         self.progress = Progress()
-        self.curves = Curves(out)
         self._observation, info = envs.reset(seed=seed)
         self._state = info.get("state")
         self._ended = np.zeros(envs.num_envs, dtype=bool)
@@ -81,7 +77,7 @@ class Trainer:
         task, judge = plan.make_task(settings.rows), plan.make_task(settings.evaluate_rows)
         learner = plan.make_controller(task, seed)
         envs, judges = (TaskVectorEnv(one, settings.processes) for one in (task, judge))
-        return cls(learner, envs, judges, settings, out, about, seed)
+        return cls(learner, envs, judges, settings, TrainingFolder(out, about), seed)
 
     def run(
         self,
@@ -132,7 +128,7 @@ class Trainer:
         if not np.isfinite(action).all():
             raise BadInput(
                 f"after {self.progress.steps} steps the policy's actions are no numbers any more: lower learning_rate "
-                f"or clip_gradient; {self.out / 'last.pt'} is as it was"
+                f"or clip_gradient; {self.folder.last} is as it was"
             )
         observation, reward, terminated, truncated, info = self.envs.step(action)
         valid = ~self._ended
@@ -149,21 +145,20 @@ class Trainer:
         rewards = evaluate(self.learner, self.judges, EVALUATION_SEED)
         self.progress.score = float(rewards.mean())
         if note:
-            self.curves.add(self.progress.steps, {"evaluation/reward": self.progress.score})
+            self.folder.curves.add(self.progress.steps, {"evaluation/reward": self.progress.score})
         if self.progress.best is None or self.progress.score > self.progress.best:
             self.progress.best = self.progress.score
-            about = {"steps": self.progress.steps, "score": self.progress.score}
-            save(self.out / "best.pt", self.about | about | {"policy": self.learner.get_policy()})
+            self.folder.save_best(self.learner.get_policy(), self.progress.steps, self.progress.score)
 
     def _log(self) -> None:
         values = {f"train/{name}": value for name, value in self.learner.metrics().items()}
         values["train/episodes"] = self.progress.episodes
         if self.progress.recent:
             values["train/reward"] = float(np.mean(self.progress.recent))
-        self.curves.add(self.progress.steps, values)
+        self.folder.curves.add(self.progress.steps, values)
 
     def save(self) -> None:
-        """Writes `last.pt`, and shows the curves up to it only then, so that a resumed curve never runs over itself."""
+        """Writes `last.pt`."""
         state = {
             "learner": self.learner.get_state(),
             "envs": self.envs.get_state() if hasattr(self.envs, "get_state") else None,
@@ -177,17 +172,13 @@ class Trainer:
             "best": self.progress.best,
             "score": self.progress.score,
         }
-        about = self.about | {"steps": self.progress.steps, "score": self.progress.score}
-        self.curves.write(self.progress.steps)
-        save(self.out / "last.pt", about | {"policy": self.learner.get_policy(), "training": state})
-        self.curves.show(self.progress.steps)
+        self.folder.save_last(self.learner.get_policy(), self.progress.steps, self.progress.score, state)
 
     def resume(self) -> None:
         """Takes up where `last.pt` stands. An environment without `get_state` starts new episodes."""
-        contents = load(self.out / "last.pt")
+        contents = self.folder.take_up()
         state = contents["training"]
         self.learner.set_state(state["learner"])
-        self.curves.show(contents["steps"])
         self.progress = Progress(
             contents["steps"], state["episodes"], state["recent"], state["score"], state["best"], *state["asked"]
         )
