@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import shlex
 import signal
 import sqlite3
@@ -22,7 +23,7 @@ from control_bench.cli import main
 from control_bench.controllers.base import Learner
 from control_bench.learning.checkpoint import load, save
 from control_bench.plan import make_plan, misfit
-from control_bench.registry import CONTROLLERS, TASKS
+from control_bench.registry import CONTROLLERS, TASKS, controller_class
 
 KEYS = {
     "task", "controller", "episodes", "seed", "mean_reward", "rewards", "steps", "outcomes", "scores", "seconds",
@@ -72,6 +73,24 @@ def test_list_tells_every_controller_by_its_task(cli):
         about = [line for line in lines if line.split()[0] == name]
         assert len(about) == len(TASKS) and any("does not fit" not in line for line in about)
         assert all(len(line.split()) > 3 for line in about)
+
+
+@pytest.mark.parametrize("name", CONTROLLERS)
+def test_settings_are_told_as_a_preset_that_changes_nothing(cli, tmp_path, name):
+    task = next(task for task in TASKS if misfit(controller_class(name), make_plan(task, name).make_task()) is None)
+    status, out, err = cli("settings", task, "--controller", name)
+    assert status == 0 and err == ""
+    (tmp_path / "mine.yaml").write_text(out)
+    assert make_plan(task, name, str(tmp_path / "mine.yaml")).resolved() == make_plan(task, name).resolved()
+    # And each of them is explained.
+    for section in ("task", "controller", "training"):
+        for key in make_plan(task, name).resolved()[section]:
+            assert re.search(rf"^# .*\b{key}\b", out, re.MULTILINE), key
+
+
+def test_settings_names_the_presets(cli):
+    assert "# dqn on drivebot; presets: article\n" in cli("settings", "drivebot", "--controller", "dqn")[1]
+    assert "presets: none\n" in cli("settings", "reach", "--controller", "pd")[1]
 
 
 def test_run_prints_a_table(cli):
@@ -256,7 +275,7 @@ def test_a_map_that_cannot_be_used_is_named(refused, tmp_path, change, named):
 @pytest.mark.parametrize("key", ["map", "robot"])
 def test_a_malformed_file_is_named(refused, tmp_path, key, content):
     (tmp_path / "mine.yaml").write_text(content)
-    assert str(tmp_path / "mine.yaml") in refused("run", *RULE, "--set", f"{key}={tmp_path / 'mine.yaml'}")
+    assert tmp_path / "mine.yaml" in refused("run", *RULE, "--set", f"{key}={tmp_path / 'mine.yaml'}")
 
 
 def test_a_map_of_the_users_runs(cli, tmp_path):

@@ -1,14 +1,15 @@
-"""The command line: `control-bench list | run | train | export | report`, each in a file of `commands/`."""
+"""The command line: `control-bench list | settings | run | train | export | report`, each in a file of `commands/`."""
 
 import argparse
 import sys
 
 from control_bench import __version__
-from control_bench.commands import export, listing, report, run, train
+from control_bench.commands import export, listing, report, run, settings, train
 from control_bench.errors import BadInput
 
 EXAMPLES = """examples:
   control-bench list
+  control-bench settings drivebot --controller dqn
   control-bench run drivebot --controller turn_until_clear --episodes 20 --store out/drivebot.db
   control-bench train drivebot --controller dqn --out out/dqn --seed 1
   control-bench run drivebot --controller dqn --checkpoint out/dqn --store out/drivebot.db
@@ -23,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"control_bench {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (listing, run, train, export, report):
+    for command in (listing, settings, run, train, export, report):
         command.add(commands)
     return parser
 

@@ -151,7 +151,7 @@ def make_plan(
     if preset:
         path = Path(preset) if Path(preset).suffix else folder / f"{named}.yaml"
         if not path.is_file():
-            known = [p.stem.removeprefix(f"{controller}-") for p in folder.glob(f"{controller}-*.yaml")]
+            known = presets(task, controller)
             hint = nearest(preset, known) if known else "it has none"
             raise BadInput(f"{controller} on {task} has no preset '{preset}', {hint} (or name a YAML file)")
         _merge(plan, read_yaml(path), path)
@@ -165,6 +165,12 @@ def make_plan(
         plan.section(section)[name] = value
     plan.resolved()  # every key and type is checked here, before anything starts
     return plan
+
+
+def presets(task: str, controller: str) -> list[str]:
+    """The named presets of a pair, by which `config/<task>/<controller>-<preset>.yaml` is found."""
+    files = (share() / "config" / task).glob(f"{controller}-*.yaml")
+    return sorted(file.stem.removeprefix(f"{controller}-") for file in files)
 
 
 def _merge(plan: Plan, values: dict[str, Any], where: Path) -> None:

@@ -9,9 +9,13 @@ from control_bench.registry import CONTROLLERS, TASKS
 from control_bench.settings import parse_assignments
 
 
-def add_command(commands, name: str, do, help: str) -> argparse.ArgumentParser:
-    """A parser whose arguments `do` takes; it returns the exit status."""
-    parser = commands.add_parser(name, help=help, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_command(commands, name: str, do, what: str, examples: str, more: str = "") -> argparse.ArgumentParser:
+    """A parser whose arguments `do` takes, which returns the exit status; `what` it does is a line of the list of
+    commands, and with `more` and `examples` its own help."""
+    parser = commands.add_parser(
+        name, help=what, description=f"{what[0].upper()}{what[1:]}.\n\n{more}".strip(),
+        epilog=f"examples:\n{examples}", formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     parser.set_defaults(do=do)
     return parser
 
@@ -21,12 +25,16 @@ def add_pair(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--controller", required=True, metavar="C", help=f"{', '.join(CONTROLLERS)}, or package.module:Class"
     )
-    parser.add_argument(
-        "--seed", type=seed, default=0, metavar="S", help="of the run; the same seed gives the same (default 0)"
-    )
     parser.add_argument("--preset", metavar="NAME", help="settings from config/, such as article, or a YAML file")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments",
-                        help="override a setting, any number of times: task.history=4, learning_rate=0.01")  # fmt: skip
+                        help="override a setting, any number of times: task.history=4, learning_rate=0.01 "
+                             "(`control-bench settings` tells all there are)")  # fmt: skip
+
+
+def add_seed(parser: argparse.ArgumentParser, default: int | None = 0) -> None:
+    parser.add_argument(
+        "--seed", type=seed, default=default, metavar="S", help="of the run; the same seed gives the same (default 0)"
+    )
 
 
 def positive(text: str) -> int:

@@ -6,9 +6,15 @@ from pathlib import Path
 from control_bench.commands.common import add_command, add_pair, plan_of
 from control_bench.errors import BadInput
 
+MORE = """The file takes `observation` (rows, ...) and gives `action` (rows, ...), both as the task has
+them, and tells in its metadata what it was made with. Its actions are compared with ours before it
+is written."""
+EXAMPLES = """  control-bench export balance --controller naf --out naf.onnx
+  control-bench export drivebot --controller dqn --checkpoint out/dqn --out dqn.onnx"""
+
 
 def add(commands) -> None:
-    parser = add_command(commands, "export", _export, "write a policy as ONNX, for other programs")
+    parser = add_command(commands, "export", _export, "write a policy as ONNX, for other programs", EXAMPLES, MORE)
     add_pair(parser)
     parser.add_argument("--checkpoint", metavar="F", help="the policy: a file or a training folder (default: ours)")
     parser.add_argument("--out", required=True, metavar="FILE", help="file to write, such as policy.onnx")
@@ -18,7 +24,7 @@ def _export(arguments: argparse.Namespace) -> int:
     plan = plan_of(arguments, checkpoint=arguments.checkpoint, shipped=True)
     plan.check_trained()
     task = plan.make_task()
-    controller = plan.make_controller(task, arguments.seed)
+    controller = plan.make_controller(task)
     try:
         from control_bench.learning.export import export
     except ModuleNotFoundError as error:

@@ -8,9 +8,11 @@ from control_bench.errors import BadInput
 from control_bench.plan import make_plan, misfit
 from control_bench.registry import CONTROLLERS, TASKS, controller_class
 
+EXAMPLES = "  control-bench list"
+
 
 def add(commands) -> None:
-    add_command(commands, "list", _list, "tasks, controllers, and which fits which")
+    add_command(commands, "list", _list, "tell tasks, controllers, and which fits which", EXAMPLES)
 
 
 def _list(arguments: argparse.Namespace) -> int:

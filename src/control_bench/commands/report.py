@@ -6,9 +6,14 @@ from pathlib import Path
 
 from control_bench.commands.common import add_command
 
+EXAMPLES = """  control-bench report out/drivebot.db --out out/report
+  control-bench report monday.db tuesday.db --table"""
+
 
 def add(commands) -> None:
-    parser = add_command(commands, "report", _report, "a Markdown and HTML report of stores, with plots")
+    parser = add_command(
+        commands, "report", _report, "write a report of stores as HTML and Markdown, with plots", EXAMPLES
+    )
     parser.add_argument("stores", nargs="+", metavar="DB", help="stores that `run --store` wrote")
     parser.add_argument("--out", default="report", metavar="DIR", help="folder for the report (default: report)")
     parser.add_argument("--json", action="store_true", help="print a list of the runs and write no report")

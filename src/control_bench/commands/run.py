@@ -5,12 +5,20 @@ import contextlib
 import json
 import signal
 
-from control_bench.commands.common import Interrupt, add_command, add_pair, plan_of, positive, progress_bar
+from control_bench.commands.common import Interrupt, add_command, add_pair, add_seed, plan_of, positive, progress_bar
+
+MORE = """What learns acts by the policy that ships for it, if one does, or by --checkpoint, and with the
+settings that it was trained with. Ctrl-C keeps the episodes that are done."""
+EXAMPLES = """  control-bench run balance --controller naf --episodes 20
+  control-bench run balance --controller naf --preset pixels --video pole.mp4
+  control-bench run drivebot --controller dqn --checkpoint out/dqn --store out/drivebot.db
+  control-bench run reach --controller ilqr --set arm=kuka --json"""
 
 
 def add(commands) -> None:
-    parser = add_command(commands, "run", _run, "run episodes, print a table, store them")
+    parser = add_command(commands, "run", _run, "run episodes, print a table, store or film them", EXAMPLES, MORE)
     add_pair(parser)
+    add_seed(parser)
     parser.add_argument(
         "--checkpoint", metavar="F", help="policy to act by: a file or a training folder (default: ours)"
     )

@@ -6,16 +6,25 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from control_bench.commands.common import Interrupt, add_command, add_pair, plan_of, positive, progress_bar
+from control_bench.commands.common import Interrupt, add_command, add_pair, add_seed, plan_of, positive, progress_bar
 from control_bench.errors import BadInput
 from control_bench.plan import Plan, describe
 from control_bench.registry import controller_class
 from control_bench.resources import load_class
 
+MORE = """DIR/best.pt is the best of the policies that were evaluated on the way, DIR/last.pt all that
+--resume needs: a training that was stopped, or killed, goes on as if it had not been.
+`tensorboard --logdir DIR/curves` shows the curves. Ctrl-C keeps what is done."""
+EXAMPLES = """  control-bench train balance --controller naf --out out/naf --seed 1
+  control-bench train balance --controller naf --out out/naf --resume --steps 50000
+  control-bench train drivebot --controller dqn --preset article --out out/article
+  control-bench train reach --controller ahf --set arm=three_link --out out/ahf"""
+
 
 def add(commands) -> None:
-    parser = add_command(commands, "train", _train, "train a learner")
+    parser = add_command(commands, "train", _train, "train a learner, or go on with a training", EXAMPLES, MORE)
     add_pair(parser)
+    add_seed(parser, default=None)  # resumed, it is the one that the training began with
     parser.add_argument(
         "--out", required=True, metavar="DIR", help="folder for best.pt, last.pt, curves, settings.yaml"
     )
@@ -23,7 +32,6 @@ def add(commands) -> None:
     length.add_argument("--steps", type=positive, metavar="N", help="steps to train; with --resume, so many more")
     length.add_argument("--episodes", type=positive, metavar="N", help="episodes to train; with --resume, so many more")
     parser.add_argument("--resume", action="store_true", help="go on from DIR/last.pt, exactly")
-    parser.set_defaults(seed=None)  # resumed, it is the one that the training began with
 
 
 def _train(arguments: argparse.Namespace) -> int:
