@@ -275,7 +275,7 @@ def test_a_map_that_cannot_be_used_is_named(refused, tmp_path, change, named):
 @pytest.mark.parametrize("key", ["map", "robot"])
 def test_a_malformed_file_is_named(refused, tmp_path, key, content):
     (tmp_path / "mine.yaml").write_text(content)
-    assert tmp_path / "mine.yaml" in refused("run", *RULE, "--set", f"{key}={tmp_path / 'mine.yaml'}")
+    assert str(tmp_path / "mine.yaml") in refused("run", *RULE, "--set", f"{key}={tmp_path / 'mine.yaml'}")
 
 
 def test_a_map_of_the_users_runs(cli, tmp_path):
