@@ -359,7 +359,7 @@ def test_one_seed_trains_one_policy(cli, tmp_path):
 
 def test_training_counts_what_it_is_asked_to(cli, tmp_path):
     assert cli("train", *TABLE, "--out", tmp_path / "a", "--episodes", 6)[0] == 0
-    assert 6 <= load(tmp_path / "a" / "last.pt")["training"]["episodes"] < 10
+    assert 6 <= load(tmp_path / "a" / "last.pt")["training"]["progress"]["episodes"] < 10
     assert cli("train", *TABLE, "--set", "training.steps=60", "--out", tmp_path / "b")[0] == 0
     assert 60 <= load(tmp_path / "b" / "last.pt")["steps"] < 64
 
@@ -368,7 +368,7 @@ def test_training_goes_on_in_the_other_unit_from_where_it_stands(cli, tmp_path):
     def trained(*length):
         assert cli("train", *TABLE, "--out", tmp_path / "q", *length)[0] == 0
         last = load(tmp_path / "q" / "last.pt")
-        return last["steps"], last["training"]["episodes"]
+        return last["steps"], last["training"]["progress"]["episodes"]
 
     steps, episodes = trained("--episodes", 6)
     more_steps, _ = there = trained("--resume", "--steps", 40)

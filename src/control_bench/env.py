@@ -174,7 +174,7 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
 
     def set_state(self, state: dict) -> None:
         self._rows.set_state(state["rows"])
-        self._ended[:], self._once = state["ended"], state.get("once", False)  # older states had no such rows
+        self._ended[:], self._once = state["ended"], state["once"]
         self._rngs = [np.random.default_rng(0) for _ in state["rngs"]]
         for rng, value in zip(self._rngs, state["rngs"], strict=True):
             rng.bit_generator.state = value

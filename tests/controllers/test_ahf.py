@@ -268,14 +268,14 @@ def test_episodes_are_refused_with_one_line(cli, tmp_path):
 
 
 def test_ctrl_c_keeps_what_was_trained_and_tells_how_to_go_on(cli, tmp_path, monkeypatch):
-    step = ReachTrainer._step
+    step = ReachTrainer.step
 
     def interrupted(trainer):
         step(trainer)
         if trainer.progress.steps == 2:
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(ReachTrainer, "_step", interrupted)
+    monkeypatch.setattr(ReachTrainer, "step", interrupted)
     status, told, _ = cli("train", *TODOROV, "--out", tmp_path, "--steps", 50)
     assert status == 130 and "2 steps" in told and "go on with: control-bench train reach --controller ahf" in told
     assert load(tmp_path / "last.pt")["steps"] == 2 and (tmp_path / "best.pt").is_file()

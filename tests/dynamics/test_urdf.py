@@ -8,7 +8,7 @@ import pybullet
 import pytest
 
 from control_bench.dynamics.arms import ARMS
-from control_bench.dynamics.kuka import Bullet
+from control_bench.dynamics.bullet import Bullet
 from control_bench.dynamics.planar_arm import PlanarArm
 
 FOLDER = Path(__file__).resolve().parents[2] / "urdf"

@@ -14,8 +14,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from control_bench import files
 from control_bench.errors import BadInput
-from control_bench.learning import checkpoint
 from control_bench.learning.checkpoint import FORMAT, TREE, load, locate_checkpoint, save
 
 PLAIN = st.none() | st.booleans() | st.integers(-(2**130), 2**130) | st.floats() | st.text(max_size=8)
@@ -218,7 +218,7 @@ def test_stopped_in_mid_write_the_old_file_is_kept(tmp_path, monkeypatch, error,
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoint.os, call, fail)
+        patched.setattr(files.os, call, fail)
         expected = BadInput if isinstance(error, OSError) else type(error)
         with pytest.raises(expected) as caught:
             save(path, SMALL | {"task": "other"})

@@ -271,7 +271,7 @@ def test_progress_tells_the_loss_and_how_far_the_hand_is_off_in_mm(tmp_path):
     one, told = trainer(tmp_path, evaluate_every=2), []
     last = one.run(steps=3, report=lambda progress: told.append(str(progress)))
     assert told[0] == f"loss {told[0].split()[1]}" and "mm" not in told[0]
-    assert f"hand off by {-last.score:.3g} mm (most {last.worst:.3g})" in told[-1]
+    assert f"hand off by {-last.score:.3g} mm (most {last.evaluation['worst']:.3g})" in told[-1]
 
 
 # What it is trained and judged on.

@@ -12,7 +12,7 @@ from control_bench.controllers.q_table import QTable, QTableSettings
 from control_bench.env import TaskVectorEnv
 from control_bench.learning.checkpoint import load
 from control_bench.learning.settings import TrainingSettings
-from control_bench.learning.training import Trainer
+from control_bench.learning.training import LearnerTrainer
 from control_bench.learning.training_folder import TrainingFolder
 from control_bench.tasks.drivebot import Drivebot, DrivebotSettings
 
@@ -42,7 +42,9 @@ def trainer(out, what, seed=3, rows=4, wrap=lambda envs: envs, learner=None, **s
     learner = learner or cls(task.observation_space, task.action_space, learner_settings, seed=seed)
     about = {"task": "drivebot", "controller": cls.__name__}
     training = TrainingSettings(rows=rows, evaluate_rows=2, **OFTEN | settings)
-    return Trainer(learner, wrap(TaskVectorEnv(task)), TaskVectorEnv(judge), training, TrainingFolder(out, about), seed)
+    return LearnerTrainer(
+        learner, wrap(TaskVectorEnv(task)), TaskVectorEnv(judge), training, TrainingFolder(out, about), seed
+    )
 
 
 def resumed(out, what, **options):
@@ -181,9 +183,8 @@ def test_the_best_policy_is_kept(tmp_path):
 
 
 def test_a_training_too_short_to_be_evaluated_has_a_best_policy_too(tmp_path):
-    one = trainer(tmp_path, TABLE, evaluate_every=10_000)
-    one.run(steps=20)
-    assert load(tmp_path / "best.pt")["score"] == one.progress.best
+    progress = trainer(tmp_path, TABLE, evaluate_every=10_000).run(steps=20)
+    assert load(tmp_path / "best.pt")["score"] == progress.best
 
 
 def test_evaluations_leave_training_as_it_is(tmp_path):

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 import rospy
 
 from control_bench.registry import make_task
+from control_bench.ros.stdr_realtime import StdrRealtime
 from control_bench.ros.stdr_services import StdrServices
-from control_bench.ros.world_realtime import RealtimeWorld
 
 rospy.init_node("stdr_server")
 task = make_task("drivebot", {"map": sys.argv[1]} if sys.argv[1:] else {})
-world = RealtimeWorld(task, SimpleNamespace(clock="realtime", robots=0, seed=0, command_timeout=0.0))
+world = StdrRealtime(task, SimpleNamespace(clock="realtime", robots=0, seed=0, command_timeout=0.0))
 StdrServices(world)
 rospy.spin()

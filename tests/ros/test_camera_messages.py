@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, Image
 
 from control_bench.errors import BadInput
-from control_bench.ros.camera_messages import image_message, info_message, picture_of
+from control_bench.ros.camera_messages import image_message, info_message, pixels_of
 from control_bench.tasks.balance import EYES, TARGET
 from control_bench.worlds.boxes import Box
 from control_bench.worlds.renderer import Camera, Renderer
@@ -45,7 +45,7 @@ def image(rows, encoding="rgb8", step=None, **changed):
 def test_a_picture_that_is_sent_comes(size):
     sent = picture(size)
     message = over_the_wire(image_message(sent, "robot0/camera_0_optical", STAMP))
-    np.testing.assert_array_equal(picture_of(message, size, "topic"), sent)
+    np.testing.assert_array_equal(pixels_of(message, size, "topic"), sent)
     assert (message.header.stamp, message.header.frame_id) == (STAMP, "robot0/camera_0_optical")
     assert (message.height, message.width, message.step, message.encoding) == (size, size, 3 * size, "rgb8")
 
@@ -54,13 +54,13 @@ def test_a_message_keeps_its_picture_when_the_next_one_is_drawn():
     drawn = picture()
     before, message = drawn.copy(), image_message(drawn, "f", STAMP)
     drawn[:] = 0
-    np.testing.assert_array_equal(picture_of(message, 8, "topic"), before)
+    np.testing.assert_array_equal(pixels_of(message, 8, "topic"), before)
 
 
 def test_a_view_of_many_pictures_is_sent_as_its_own():
     many = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 6), np.uint8)
     view = many[1, ..., 3:]
-    np.testing.assert_array_equal(picture_of(image_message(view, "f", STAMP), 8, "topic"), view)
+    np.testing.assert_array_equal(pixels_of(image_message(view, "f", STAMP), 8, "topic"), view)
 
 
 def test_rows_are_rows_and_red_is_first():
@@ -75,7 +75,7 @@ def test_rows_are_rows_and_red_is_first():
 def test_other_publishers_colours_and_padded_rows_are_understood(encoding, step):
     seen = picture()
     sent = seen if encoding == "rgb8" else seen[..., ::-1]
-    come = picture_of(image(sent, encoding, step), 8, "topic")
+    come = pixels_of(image(sent, encoding, step), 8, "topic")
     assert come.shape == (8, 8, 3) and come.dtype == np.uint8
     np.testing.assert_array_equal(come, seen)
 
@@ -95,14 +95,14 @@ def test_other_publishers_colours_and_padded_rows_are_understood(encoding, step)
 )
 def test_what_is_no_such_picture_is_refused_by_its_topic(message, said):
     with pytest.raises(BadInput, match=said) as caught:
-        picture_of(message, 8, "robot0/camera_1/image_raw")
+        pixels_of(message, 8, "robot0/camera_1/image_raw")
     assert str(caught.value).startswith("robot0/camera_1/image_raw: ") and "\n" not in str(caught.value)
 
 
 def test_rows_shorter_than_their_pixels_are_refused():
     message = Image(height=8, width=8, encoding="rgb8", step=8, data=bytes(64))  # as of one channel
     with pytest.raises(BadInput, match="64 bytes that should have 192"):
-        picture_of(message, 8, "topic")
+        pixels_of(message, 8, "topic")
 
 
 # Lenses.

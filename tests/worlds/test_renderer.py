@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from control_bench.dynamics.kuka import Bullet
+from control_bench.dynamics.bullet import Bullet
 from control_bench.tasks.balance import EYES, TARGET
 from control_bench.worlds.boxes import Box, read_box, urdf
 from control_bench.worlds.renderer import Camera, Renderer

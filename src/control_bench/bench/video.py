@@ -18,7 +18,7 @@ from control_bench.bench.pictures import picture_of
 from control_bench.bench.pictures.base import SIZE
 from control_bench.bench.pictures.panel import WIDTH, Panel
 from control_bench.errors import BadInput
-from control_bench.learning.checkpoint import write_beside
+from control_bench.files import write_beside
 from control_bench.tasks.base import Task
 
 FORMATS = (".mp4", ".gif")

@@ -66,7 +66,7 @@ class Interrupt:
         return self.asked
 
 
-def plan_of(arguments: argparse.Namespace, **options) -> Plan:
+def plan_from(arguments: argparse.Namespace, **options) -> Plan:
     """The plan that a command's arguments make."""
     return make_plan(
         arguments.task,

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from control_bench.commands.common import add_command, add_pair, plan_of
+from control_bench.commands.common import add_command, add_pair, plan_from
 from control_bench.errors import BadInput
 
 MORE = """The file takes `observation` (rows, ...) and gives `action` (rows, ...), both as the task has
@@ -21,7 +21,7 @@ def add(commands) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    plan = plan_of(arguments, checkpoint=arguments.checkpoint, shipped=True)
+    plan = plan_from(arguments, checkpoint=arguments.checkpoint, shipped=True)
     plan.check_trained()
     task = plan.make_task()
     controller = plan.make_controller(task)

@@ -5,7 +5,7 @@ import contextlib
 import json
 import signal
 
-from control_bench.commands.common import Interrupt, add_command, add_pair, add_seed, plan_of, positive, progress_bar
+from control_bench.commands.common import Interrupt, add_command, add_pair, add_seed, plan_from, positive, progress_bar
 
 MORE = """What learns acts by the policy that ships for it, if one does, or by --checkpoint, and with the
 settings that it was trained with. Ctrl-C keeps the episodes that are done."""
@@ -40,7 +40,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from control_bench.controllers.actor import Actor
     from control_bench.env import TaskEnv
 
-    plan = plan_of(arguments, checkpoint=arguments.checkpoint, shipped=not arguments.learn)
+    plan = plan_from(arguments, checkpoint=arguments.checkpoint, shipped=not arguments.learn)
     if not arguments.learn:
         plan.check_trained()
     if arguments.video:

@@ -6,7 +6,7 @@ from dataclasses import is_dataclass
 
 import yaml
 
-from control_bench.commands.common import add_command, add_pair, plan_of
+from control_bench.commands.common import add_command, add_pair, plan_from
 from control_bench.plan import presets
 
 MORE = """What it prints is a preset: keep it in a file, change it, and give that as --preset."""
@@ -21,7 +21,7 @@ def add(commands) -> None:
 
 
 def _settings(arguments: argparse.Namespace) -> int:
-    plan = plan_of(arguments)
+    plan = plan_from(arguments)
     named = ", ".join(presets(plan.task, plan.controller)) or "none"
     print(f"# {plan.controller} on {plan.task}; presets: {named}")
     for name, values in plan.resolved().items():

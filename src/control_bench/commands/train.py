@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from control_bench.commands.common import Interrupt, add_command, add_pair, add_seed, plan_of, positive, progress_bar
+from control_bench.commands.common import Interrupt, add_command, add_pair, add_seed, plan_from, positive, progress_bar
 from control_bench.errors import BadInput
+from control_bench.files import write_beside
 from control_bench.plan import Plan, describe
 from control_bench.registry import controller_class
 from control_bench.resources import load_class
@@ -36,10 +37,10 @@ def add(commands) -> None:
 
 def _train(arguments: argparse.Namespace) -> int:
     from control_bench.controllers.base import Trainable
-    from control_bench.learning.checkpoint import load, write_beside
+    from control_bench.learning.checkpoint import load
 
     out = Path(arguments.out)
-    plan = plan_of(arguments)
+    plan = plan_from(arguments)
     cls = controller_class(plan.controller)
     if not issubclass(cls, Trainable):
         raise BadInput(

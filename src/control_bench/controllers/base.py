@@ -83,11 +83,11 @@ class Trainable(Controller):
 
     Attributes:
         Training: the dataclass of its training's settings. trainer: `module:class` of what trains it (see
-            `learning.training.Trainer`), named so that running a policy imports no trainer.
+            `learning.trainer.Trainer`), named so that running a policy imports no trainer.
     """
 
     Training: ClassVar[type] = TrainingSettings
-    trainer: ClassVar[str] = "control_bench.learning.training:Trainer"
+    trainer: ClassVar[str] = "control_bench.learning.training:LearnerTrainer"
 
     def get_policy(self) -> dict:
         """What acting needs, as arrays and plain values."""

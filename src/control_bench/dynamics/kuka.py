@@ -4,28 +4,19 @@ The hand is the centre of mass of the last link. Derivatives come from differenc
 """
 
 import functools
-import os
 import threading
 from pathlib import Path
 
 import numpy as np
 import pybullet
 import pybullet_data
-from pybullet_utils.bullet_client import BulletClient
 
 from control_bench.dynamics.base import ArmModel
+from control_bench.dynamics.bullet import GRAVITY, Bullet
 
 KUKA_URDF = Path(pybullet_data.getDataPath()) / "kuka_iiwa" / "model.urdf"
-GRAVITY = (0.0, 0.0, -9.81)
 DIFFERENCE = 1e-6
 """rad and rad/s: half the width of the differences."""
-
-
-class Bullet(BulletClient):
-    """pybullet without a window; BulletClient itself makes it write to standard output."""
-
-    def __init__(self) -> None:
-        self._pid, self._client = os.getpid(), pybullet.connect(pybullet.DIRECT)
 
 
 class KukaArm(ArmModel):

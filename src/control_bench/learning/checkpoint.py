@@ -6,7 +6,6 @@ and it opens without torch. Files are written beside and renamed: a kill never l
 
 import io
 import json
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from control_bench.errors import BadInput
+from control_bench.files import write_beside
 
 FORMAT = "control_bench checkpoint 1"
 TREE = "tree.json"
@@ -44,21 +44,6 @@ def _unpack(node: dict, read) -> Any:
     if kind == "dict":
         return {key: _unpack(item, read) for key, item in value.items()}
     return [_unpack(item, read) for item in value] if kind == "list" else value
-
-
-def write_beside(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all; BadInput if it can't be written, what was there before is kept."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True) if path.parent.is_dir() else None
-        raise BadInput(f"{path}: can't be written ({error.strerror}): name a folder you may write to") from None
 
 
 def save(path: str | Path, tree: dict[str, Any]) -> None:

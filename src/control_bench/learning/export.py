@@ -13,7 +13,7 @@ from torch import nn
 
 from control_bench.controllers.base import Controller
 from control_bench.errors import BadInput
-from control_bench.learning.checkpoint import write_beside
+from control_bench.files import write_beside
 from control_bench.learning.encoders import Pictures
 from control_bench.learning.network_policy import NetworkPolicy
 

@@ -5,7 +5,7 @@ worse of the two ends, on targets that are never trained on.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -14,11 +14,11 @@ import numpy as np
 import torch
 
 from control_bench.dynamics import torch_plant
-from control_bench.learning.checkpoint import load
 from control_bench.learning.hessian_free import HessianFree, HessianFreeSettings
 from control_bench.learning.networks import norms
 from control_bench.learning.reaches import Reaches
 from control_bench.learning.through_plant import Movements, RollOut, residuals, roll_out
+from control_bench.learning.trainer import Progress, Trainer
 from control_bench.learning.training_folder import TrainingFolder
 from control_bench.settings import fill, require, require_positive
 
@@ -65,23 +65,18 @@ class ReachTrainingSettings(HessianFreeSettings):
 
 
 @dataclass
-class ReachProgress:
-    """Where training stands. loss: of the last update. score: minus the last evaluation's mean error, mm."""
+class ReachProgress(Progress):
+    """loss: of the last update. The score is minus the mean error, mm."""
 
-    steps: int = 0
-    episodes: int = 0
     loss: float = float("nan")
-    score: float | None = None
-    worst: float | None = None
-    best: float | None = None
-    asked_steps: int = 0
 
     def __str__(self) -> str:
-        score = "" if self.score is None else f", hand off by {-self.score:.3g} mm (most {self.worst:.3g})"
-        return f"loss {self.loss:.3g}{score}"
+        found = self.evaluation
+        off = f", hand off by {found['hand_error']:.3g} mm (most {found['worst']:.3g})" if found else ""
+        return f"loss {self.loss:.3g}{off}"
 
 
-class ReachTrainer:
+class ReachTrainer(Trainer):
     """Trains `ahf`. The same seed, stopped and resumed or not, gives the same policy.
 
     Reaches are the training settings' own: the task gives the arm, its step, delay and noise, not its start or times.
@@ -91,20 +86,19 @@ class ReachTrainer:
     """
 
     lengths = ("steps",)
+    Progress = ReachProgress
 
     def __init__(self, controller, task, settings: ReachTrainingSettings, folder: TrainingFolder, seed: int):
-        self.controller, self.task, self.settings, self.folder = controller, task, settings, folder
+        super().__init__(settings, folder)
+        self.controller, self.task, self._seed = controller, task, seed
         self.optimiser = HessianFree(controller.policy, settings)
         dt = controller.model.dt
         require(
             round(settings.reach / dt) > 0, f"reach: {settings.reach:g} s is less than a step of {dt:g} s: give more"
         )
-        self.progress, self._seed = ReachProgress(), seed
-        self._kept: float | None = None  # the score of best.pt
 
     @classmethod
     def of(cls, plan, out: Path, about: dict[str, Any], seed: int) -> "ReachTrainer":
-        """The trainer of a plan's controller."""
         settings = fill(ReachTrainingSettings, plan.training_settings, "training settings")
         task = plan.make_task()
         require(not task.settings.force_field, "force_field: ahf is trained without one: set it to 0")
@@ -151,35 +145,12 @@ class ReachTrainer:
             states = self._roll_out(self.controller.policy, batch).states.numpy()
         return reaches.hand_errors(self.controller.model, states)
 
-    def run(
-        self,
-        steps: int | None = None,
-        episodes: None = None,
-        until: int | None = None,
-        report: Callable[[ReachProgress], None] = lambda progress: None,
-        stop: Callable[[], bool] = lambda: False,
-    ) -> ReachProgress:
-        """Makes so many more updates, or until so many in all, the loss is low enough, or `stop()`; saves."""
-        progress, s = self.progress, self.settings
-        progress.asked_steps = progress.asked_steps + (steps or 0) if until is None else until
-        while progress.steps < progress.asked_steps and not progress.loss <= s.loss and not stop():
-            self._step()
-            if progress.steps % s.evaluate_every == 0 or progress.loss <= s.loss:
-                self._note(*self._evaluate())
-            if progress.steps % s.save_every == 0:
-                self.save()
-            report(progress)
-        if stop():
-            progress.asked_steps = progress.steps
-        self.save()
-        if progress.best is None:
-            # Not noted in last.pt, as a training that went on would not have done it.
-            score, worst = self._evaluate()
-            progress = replace(progress, score=score, worst=worst, best=score)
-            report(progress)
-        return progress
+    @property
+    def finished(self) -> bool:
+        return self.progress.loss <= self.settings.loss
 
-    def _step(self) -> None:
+    def step(self) -> None:
+        """One update."""
         s, progress = self.settings, self.progress
         drawn = progress.steps // s.resample if s.resample else 0
         _, batch = self._draw(np.random.default_rng([self._seed, 2, drawn]), s.rows)
@@ -189,30 +160,17 @@ class ReachTrainer:
         values = asdict(update) | norms(self.controller.policy)
         self.folder.curves.add(progress.steps, {f"train/{name}": value for name, value in values.items()})
 
-    def _evaluate(self) -> tuple[float, float]:
-        """The score and the largest error, mm; keeps the policy in `best.pt` where it is better than what is there."""
+    def evaluate(self) -> tuple[float, dict[str, float]]:
         errors = 1e3 * self.hand_errors()
-        score, worst = -float(errors.mean()), float(errors.max())
-        if self._kept is None or score > self._kept:
-            self._kept = score
-            self.folder.save_best(self.controller.get_policy(), self.progress.steps, score)
-        return score, worst
+        mean = float(errors.mean())
+        return -mean, {"hand_error": mean, "worst": float(errors.max())}
 
-    def _note(self, score: float, worst: float) -> None:
-        progress = self.progress
-        progress.score, progress.worst = score, worst
-        progress.best = score if progress.best is None else max(score, progress.best)
-        self.folder.curves.add(progress.steps, {"evaluation/hand_error": -score, "evaluation/worst": worst})
+    def get_policy(self) -> dict:
+        return self.controller.get_policy()
 
-    def save(self) -> None:
-        """Writes `last.pt`."""
-        state = {"optimiser": self.optimiser.get_state(), "progress": asdict(self.progress)}
-        self.folder.save_last(self.controller.get_policy(), self.progress.steps, self.progress.score, state)
+    def get_state(self) -> dict[str, Any]:
+        return {"optimiser": self.optimiser.get_state()}
 
-    def resume(self) -> None:
-        """Takes up where `last.pt` stands."""
-        contents = self.folder.take_up()
-        self.controller.set_policy(contents["policy"])
-        self.optimiser.set_state(contents["training"]["optimiser"])
-        self.progress = ReachProgress(**contents["training"]["progress"])
-        self._kept = load(self.folder.best)["score"] if self.folder.best.is_file() else None
+    def set_state(self, state: dict[str, Any], policy: dict) -> None:
+        self.controller.set_policy(policy)
+        self.optimiser.set_state(state["optimiser"])

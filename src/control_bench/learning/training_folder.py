@@ -20,10 +20,13 @@ class TrainingFolder:
     def __init__(self, path: Path, about: dict[str, Any]) -> None:
         self._about, self.curves = about, Curves(path)
         self.best, self.last = path / "best.pt", path / "last.pt"
+        self._kept: float | None = None  # the score of what is in best.pt
 
     def save_best(self, policy: dict, steps: int, score: float) -> None:
-        """Keeps a policy, which is better than the one that was kept."""
-        save(self.best, self._about | {"steps": steps, "score": score, "policy": policy})
+        """Keeps a policy, if it is better than the one that was kept."""
+        if self._kept is None or score > self._kept:
+            save(self.best, self._about | {"steps": steps, "score": score, "policy": policy})
+            self._kept = score
 
     def save_last(self, policy: dict, steps: int, score: float | None, training: dict[str, Any]) -> None:
         """Keeps where a training stands; `training` is all that its coming steps depend on."""
@@ -35,4 +38,5 @@ class TrainingFolder:
         """What `last.pt` holds; curves are as they were then."""
         contents = load(self.last)
         self.curves.show(contents["steps"])
+        self._kept = contents["training"]["progress"]["best"]  # what was kept after that is found, or bettered, again
         return contents

@@ -9,7 +9,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from control_bench.errors import BadInput
 from control_bench.ros.balance_view import BalanceView
-from control_bench.ros.camera_messages import image_message, info_message, picture_of
+from control_bench.ros.camera_messages import image_message, info_message, pixels_of
 from control_bench.ros.collector import Moment
 from control_bench.ros.frames import transform3
 from control_bench.ros.topics import NoScene, Topics
@@ -33,7 +33,7 @@ class BalanceTopics(Topics):
     """
 
     pace, answers = WRENCH, True
-    realtime = "control_bench.ros.steps_realtime:main"
+    realtime = "control_bench.ros.world_realtime:main"
     command, Command = "cart/command", WrenchStamped
     stop = np.zeros(2)
 
@@ -108,7 +108,7 @@ class BalanceTopics(Topics):
         if self._images[0] in messages:
             size = self.task.settings.size
             cameras = [
-                [picture_of(one, size, f"{self.name}/{topic}") for one in messages[topic]] for topic in self._images
+                [pixels_of(one, size, f"{self.name}/{topic}") for one in messages[topic]] for topic in self._images
             ]
             readings["images"] = np.array(cameras).swapaxes(0, 1)[None]
         if WRENCH in messages:

@@ -30,7 +30,7 @@ def info_message(camera: Camera, frame: str, stamp: rospy.Time) -> CameraInfo:
     return message
 
 
-def picture_of(message: Image, size: int, topic: str) -> np.ndarray:
+def pixels_of(message: Image, size: int, topic: str) -> np.ndarray:
     """An image (size, size, 3), 0 to 255; BadInput, naming the topic, where it is of another size or encoding."""
     if message.encoding not in (ENCODING, "bgr8"):
         raise BadInput(f"{topic}: has {message.encoding} images: have its publisher send {ENCODING} or bgr8")

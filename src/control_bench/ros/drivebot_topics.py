@@ -31,7 +31,7 @@ class DrivebotTopics(Topics):
     """
 
     pace, frame = ODOMETRY, MAP_FRAME
-    realtime = "control_bench.ros.world_realtime:main"
+    realtime = "control_bench.ros.stdr_realtime:main"
     simulators = {"stdr": "control_bench.ros.stdr_simulator:main"}
     command, Command = "cmd_vel", Twist
     stop = np.zeros(3)

@@ -37,7 +37,7 @@ class ReachTopics(Topics):
 
     types = {SENSED: JointState, TRUE: JointState, TARGET: PointStamped}
     pace, answers, brakes = TARGET, True, True
-    realtime = "control_bench.ros.steps_realtime:main"
+    realtime = "control_bench.ros.world_realtime:main"
     command, Command = "joint_group_effort_controller/command", Float64MultiArray
 
     def __init__(self, task: Reach, name: str) -> None:

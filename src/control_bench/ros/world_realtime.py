@@ -1,129 +1,109 @@
-"""The world in real time, a drop-in for STDR: its topics, types, frames, rates, latching and services.
+"""A world in real time that goes by steps: one of physics and of every sensor at each tick of a clock; the newest
+command holds."""
 
-Motion is integrated with the time that really passed, ten times a second; the newest command holds. Where `stdr_msgs`
-is installed, STDR's own services and actions are there too (stdr_services.py).
-"""
-
+import functools
 import threading
+import time
+from collections import deque
 
 import numpy as np
 import rospy
+from diagnostic_msgs.msg import DiagnosticStatus
 
 from control_bench.env import episode_rngs
-from control_bench.ros.drivebot_topics import DrivebotTopics
+from control_bench.ros.diagnostics import Diagnostics
 from control_bench.ros.frames import Frames
-from control_bench.ros.map_topics import MapTopics
 from control_bench.ros.parameters import WorldParameters
 from control_bench.ros.resets import offer_resets
-from control_bench.ros.topics import RobotTopics
-from control_bench.tasks.drivebot import Drivebot
-from control_bench.worlds.kernels import TICK
-from control_bench.worlds.robot import Robot
-from control_bench.worlds.sonar_track import SonarTrack
+from control_bench.ros.topics import RobotTopics, topics_of
+from control_bench.tasks.base import Task
 
-
-class LiveRobot:
-    """One robot: a world of one row, its topics, and a timer for every rate that its sensors have."""
-
-    def __init__(self, topics: DrivebotTopics, world: SonarTrack, frames: Frames, parameters: WorldParameters) -> None:
-        self.name = name = topics.name
-        self.robot = robot = world.robot
-        self._world = world
-        self._frames, self._timeout = frames, parameters.command_timeout
-        self._lock = threading.RLock()
-        rng = np.random.default_rng([parameters.seed, int(name.removeprefix("robot"))])
-        self._world.reset(np.array([0]), np.array([[*vars(robot.initial_pose).values()]]), [rng])
-        self._commanded = self._moved = rospy.Time.now()
-        self._stopped = True
-        self._topics = RobotTopics(topics, parameters.clock, self._command)
-        sensors = [*robot.sonars, *robot.lasers]
-        rates = {rate: {s.frame_id for s in sensors if s.frequency == rate} for rate in {s.frequency for s in sensors}}
-        self._timers = [rospy.Timer(rospy.Duration(TICK), self._tick)]
-        self._timers += [
-            rospy.Timer(rospy.Duration(1.0 / rate), lambda event, t=topics: self._sense(t))
-            for rate, topics in rates.items()
-        ]
-
-    def why_not(self, pose: np.ndarray) -> str | None:
-        return self._world.why_not(pose)
-
-    def replace(self, pose: np.ndarray) -> None:
-        """Puts the robot elsewhere; it goes on moving from there, as in STDR."""
-        with self._lock:
-            self._world.pose[0] = pose
-
-    def reset(self, pose: np.ndarray, seed: int) -> rospy.Time:
-        """Puts the robot at an episode's start, standing still; returns the stamp from which its sensors count."""
-        with self._lock:
-            self._world.reset(np.array([0]), pose[None], [episode_rngs(seed)[1]])
-            self._stopped = True
-            return rospy.Time.now()
-
-    def _command(self, velocity: np.ndarray) -> None:
-        with self._lock:
-            self._world.steer(0, velocity)
-            self._commanded, self._stopped = rospy.Time.now(), False
-
-    def _tick(self, event) -> None:
-        now = rospy.Time.now()
-        with self._lock:
-            duration, self._moved = (now - self._moved).to_sec(), now
-            silent = (now - self._commanded).to_sec()
-            if self._timeout and silent > self._timeout and not self._stopped:
-                rospy.logwarn("%s had no command for %.1f s (command_timeout): it stops", self.name, silent)
-                self._world.steer(0, np.zeros(3))
-                self._stopped = True
-            self._world.advance(duration=duration)
-            readings = self._world.read()
-            self._topics.publish(readings, 0, now, {self._topics.topics.pace})
-            self._frames.publish(self._topics.topics.transforms(readings, 0, now))
-
-    def _sense(self, topics: set[str]) -> None:
-        with self._lock:
-            self._topics.publish(self._world.read(), 0, rospy.Time.now(), topics)
-
-    def close(self) -> None:
-        """Takes the robot out of the world."""
-        for timer in self._timers:
-            timer.shutdown()
-        self._topics.close()
+LATE = 0.5
+"""The share of a step after which a tick that has not begun counts as late."""
+RECENT = 10.0
+"""Seconds whose late steps are told of: what was slow at the start need not be known for ever."""
 
 
 class RealtimeWorld:
-    """The map, its robots, and our reset service."""
+    """Runs the world, one row a robot."""
 
-    def __init__(self, task: Drivebot, parameters: WorldParameters) -> None:
-        self.grid, self._task, self._parameters = task.grid, task, parameters
-        self._map, self._frames = MapTopics(task.grid), Frames(parameters.clock)
-        self.robots: dict[str, LiveRobot] = {}
-        self._spawned = 0  # STDR's counter: a name is never used again
-        for _ in range(parameters.robots):
-            self.spawn(task.robot)
-        self._timer = rospy.Timer(
-            rospy.Duration(TICK), lambda event: self._frames.publish(self._map.transforms(rospy.Time.now()))
-        )
-        self._service = offer_resets(
-            lambda: {name: robot.why_not for name, robot in self.robots.items()},
-            lambda name, start, seed: self.robots[name].reset(start, seed),
-        )
+    def __init__(self, task: Task, parameters: WorldParameters) -> None:
+        self._task, self._world, self._timeout = task, task.make_world(), parameters.command_timeout
+        self._lock = threading.Lock()
+        names = [f"robot{i}" for i in range(parameters.robots)]
+        rngs = np.random.default_rng(parameters.seed).spawn(len(names))
+        self._world.reset(np.arange(len(names)), np.array([task.start(rng) for rng in rngs]), list(rngs))
+        self._commands = np.array([topics_of(task, name).stop for name in names])
+        self._commanded = np.full(len(names), time.monotonic())
+        self._stopped = np.ones(len(names), dtype=bool)
+        with self._lock:  # a command may come at once
+            self._robots = [
+                RobotTopics(topics_of(task, name), parameters.clock, functools.partial(self._command, row))
+                for row, name in enumerate(names)
+            ]
+        self._frames, self._diagnostics = Frames(parameters.clock), Diagnostics()
+        self._ticks = self._late = 0
+        self._stamp = rospy.Time.now()
+        self._recent: deque[bool] = deque(maxlen=max(round(RECENT / task.step_duration), 1))
+        self._service = offer_resets(lambda: dict.fromkeys(names, self._world.why_not), self._reset)
 
-    def spawn(self, robot: Robot) -> str:
-        """Adds a robot; returns its name."""
-        name = f"robot{self._spawned}"
-        world = SonarTrack(self.grid, robot, sensor_noise=self._task.settings.sensor_noise)
-        self.robots[name] = LiveRobot(DrivebotTopics(self._task, name, robot), world, self._frames, self._parameters)
-        self._spawned += 1
-        return name
+    def _command(self, row: int, command: np.ndarray) -> None:
+        with self._lock:
+            if command is self._robots[row].topics.stop:  # one that can't be used: the robot keeps still
+                self._stopped[row] = True
+            else:
+                self._commands[row], self._commanded[row], self._stopped[row] = command, time.monotonic(), False
+
+    def _reset(self, robot: str, start: np.ndarray, seed: int) -> rospy.Time:
+        row = [one.topics.name for one in self._robots].index(robot)
+        with self._lock:
+            self._world.reset(np.array([row]), start[None], [episode_rngs(seed)[1]])
+            self._stopped[row] = True
+            return self._stamp + rospy.Duration(nsecs=1)
+
+    def spin(self) -> None:
+        """Ticks until the node is ended; what is late is not made up for."""
+        due = time.monotonic()
+        while not rospy.is_shutdown():
+            due += self._task.step_duration
+            wait = due - time.monotonic()
+            if wait > 0:
+                time.sleep(wait)
+            late = time.monotonic() - due
+            self._ticks += 1
+            self._recent.append(late > LATE * self._task.step_duration)
+            if self._recent[-1]:
+                self._late += 1
+                due = max(due, time.monotonic() - self._task.step_duration)
+            with self._lock:
+                # The time that the step was due: readings are as far apart as the physics says, however late they come.
+                self._stamp = rospy.Time.now() - rospy.Duration.from_sec(max(time.monotonic() - due, 0.0))
+                self._tick()
+            self._tell()
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        for row, robot in enumerate(self._robots):
+            silent = now - self._commanded[row]
+            if self._timeout and silent > self._timeout and not self._stopped[row]:
+                name = robot.topics.name
+                rospy.logwarn("%s had no command for %.1f s (command_timeout): it keeps still", name, silent)
+                self._stopped[row] = True
+            if self._stopped[row]:
+                self._commands[row] = robot.topics.holding(self._world, row)
+        self._world.step(self._commands)
+        readings, stamp, transforms = self._world.read(), self._stamp, []
+        for row, robot in enumerate(self._robots):
+            robot.publish(readings, row, stamp)
+            transforms += robot.topics.transforms(readings, row, stamp)
+        self._frames.publish(transforms)
+
+    def _tell(self) -> None:
+        share = sum(self._recent) / len(self._recent)
+        level = DiagnosticStatus.WARN if share > 0.01 else DiagnosticStatus.OK
+        values = {"steps": self._ticks, "late": self._late, "rate": f"{1.0 / self._task.step_duration:g} Hz"}
+        self._diagnostics.tell(level, f"{share:.2%} of the last {RECENT:.0f} s' steps were late", values)
 
 
-def main(task: Drivebot, parameters: WorldParameters) -> None:
-    world = RealtimeWorld(task, parameters)
-    try:
-        import stdr_msgs.msg  # noqa: F401
-    except ImportError:
-        rospy.logdebug("stdr_msgs is not installed: STDR's own services are left out")
-    else:
-        from control_bench.ros.stdr_services import StdrServices
-
-        StdrServices(world)
-    rospy.spin()
+def main(task: Task, parameters: WorldParameters) -> None:
+    RealtimeWorld(task, parameters).spin()

@@ -19,7 +19,8 @@ class KukaPicture(ReachPicture):
 
     def __init__(self, task, episode) -> None:
         super().__init__(task, episode)
-        from control_bench.dynamics.kuka import KUKA_URDF, Bullet  # they want pybullet, which is an extra
+        from control_bench.dynamics.bullet import Bullet  # they want pybullet, which is an extra
+        from control_bench.dynamics.kuka import KUKA_URDF
 
         self._bullet = Bullet()
         self._body = self._bullet.loadURDF(str(KUKA_URDF), useFixedBase=True)
