@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
+from control_bench.controllers.base import Controller
 from control_bench.errors import BadInput
 from control_bench.learning.checkpoint import load, save
 from control_bench.plan import describe, make_plan, spaces_of
@@ -51,7 +52,7 @@ def test_a_controllers_own_file_is_read():
 def test_defaults_fill_the_rest():
     resolved = make_plan("drivebot", "turn_until_clear").resolved()
     assert resolved["task"]["max_steps"] == 1000 and resolved["controller"]["turn_below"] == 60.0
-    assert resolved["training"]["log_every"] == 1000
+    assert make_plan("drivebot", "dqn").resolved()["training"]["log_every"] == 1000
 
 
 @pytest.mark.parametrize("path", sorted((share() / "config" / "drivebot").glob("*.yaml")), ids=lambda path: path.stem)
@@ -157,6 +158,21 @@ def test_a_key_that_two_sections_have_must_be_told_apart(tmp_path, monkeypatch):
 )
 def test_wrong_assignments_are_named(assignments, named):
     assert named in refusal("drivebot", "dqn", assignments=assignments)
+
+
+def test_what_is_not_trained_has_no_settings_of_a_training():
+    assert "unknown setting" in refusal("reach", "pd", assignments={"rows": 3})
+    assert "training has no setting 'rows', there is: none" in refusal("reach", "pd", assignments={"training.rows": 3})
+
+
+class Looks(Controller):
+    uses = ("camera",)
+
+
+def test_what_a_task_does_not_tell_is_no_traceback():
+    plan = make_plan("drivebot", f"{__name__}:Looks")
+    with pytest.raises(BadInput, match="it wants the task's camera, and the task tells of none"):
+        plan.make_controller(plan.make_task())
 
 
 @pytest.mark.parametrize(

@@ -16,4 +16,4 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """A hint such as "did you mean 'dqn'?", or the list of what there is."""
     known = sorted(known)
     close = difflib.get_close_matches(str(name), known, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"there is: {', '.join(known)}"
+    return f"did you mean '{close[0]}'?" if close else f"there is: {', '.join(known) or 'none'}"

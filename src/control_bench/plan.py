@@ -11,10 +11,9 @@ from typing import Any
 
 import yaml
 
-from control_bench.controllers.base import Controller, Trainable
+from control_bench.controllers.base import Controller, NoSettings, Trainable
 from control_bench.errors import BadInput, nearest
 from control_bench.learning.checkpoint import load, locate_checkpoint
-from control_bench.learning.settings import TrainingSettings
 from control_bench.registry import controller_class, task_class
 from control_bench.resources import share
 from control_bench.settings import fill, read_yaml
@@ -43,7 +42,9 @@ class Plan:
         if name == "task":
             return task_class(self.task).Settings
         cls = controller_class(self.controller)
-        return cls.Settings if name == "controller" else getattr(cls, "Training", TrainingSettings)
+        if name == "controller":
+            return cls.Settings
+        return cls.Training if issubclass(cls, Trainable) else NoSettings
 
     def make_task(self, rows: int = 1) -> Task:
         return task_class(self.task)(fill(self.settings_class("task"), self.task_settings, "task settings"), rows)
@@ -102,6 +103,9 @@ def misfit(cls: type[Controller], task: Task) -> str | None:
     """Why a controller does not suit a task, with the mend, or None if it does."""
     if "model" in cls.uses and task.model is None:
         return "it wants a model of the robot, and the task has none: take a task of an arm, such as reach"
+    for name in cls.uses:
+        if not hasattr(task, name):
+            return f"it wants the task's {name}, and the task tells of none: take another task"
     return cls.refuses(task.observation_space, task.action_space)
 
 

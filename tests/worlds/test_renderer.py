@@ -194,13 +194,18 @@ def test_a_plate_covers_as_many_pixels_as_it_should():
 def test_a_cameras_axes_are_right_down_and_forward(eye, target):
     way = np.subtract(target, eye)
     if np.linalg.norm(way[:2]) < 1e-3:
-        return  # straight up or down, where no side is up
+        return  # straight up or down, where z is no side of a picture
     axes = Camera(eye, target).axes()
     right, down, forward = axes
     np.testing.assert_allclose(axes @ axes.T, np.eye(3), atol=1e-9)
     np.testing.assert_allclose(np.cross(right, down), forward, atol=1e-9)
     np.testing.assert_allclose(forward, way / np.linalg.norm(way), atol=1e-9)
     assert abs(right[2]) < 1e-9 and down[2] < 0.0
+
+
+def test_straight_down_y_is_up():
+    axes = Camera((1.0, 2.0, 3.0), (1.0, 2.0, 0.0)).axes()
+    np.testing.assert_array_equal(axes, [(1, 0, 0), (0, -1, 0), (0, 0, -1)])
 
 
 @settings(deadline=None)

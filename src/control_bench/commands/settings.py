@@ -25,6 +25,8 @@ def _settings(arguments: argparse.Namespace) -> int:
     named = ", ".join(presets(plan.task, plan.controller)) or "none"
     print(f"# {plan.controller} on {plan.task}; presets: {named}")
     for name, values in plan.resolved().items():
+        if not values:
+            continue
         print()
         for line in _meaning(plan.settings_class(name)):
             print(f"# {line}".rstrip())

@@ -22,7 +22,7 @@ class Camera:
     """A pinhole camera of square pictures.
 
     Attributes:
-        eye, target: where it is and looks at, m; up is z. view: field of view, degrees. near: what is nearer along its
+        eye, target: where it is and looks at, m; up is z, or y where it looks along z. view: field of view, degrees. near: what is nearer along its
             axis is not seen, m. size: pixels of an edge.
     """
 
@@ -40,7 +40,8 @@ class Camera:
     def axes(self) -> np.ndarray:
         """Right, down and forward (3, 3), one a row: the camera's optical frame."""
         forward = np.subtract(self.target, self.eye) / np.linalg.norm(np.subtract(self.target, self.eye))
-        right = np.cross(forward, (0.0, 0.0, 1.0))
+        along_z = np.hypot(forward[0], forward[1]) < 1e-9
+        right = np.cross(forward, (0.0, 1.0, 0.0) if along_z else (0.0, 0.0, 1.0))
         right /= np.linalg.norm(right)
         return np.stack([right, np.cross(forward, right), forward])
 
