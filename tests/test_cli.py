@@ -22,6 +22,7 @@ from control_bench.bench.store import Store
 from control_bench.cli import main
 from control_bench.controllers.base import Learner
 from control_bench.learning.checkpoint import load, save
+from control_bench.learning.trainer import Trainer
 from control_bench.plan import make_plan, misfit
 from control_bench.registry import CONTROLLERS, TASKS, controller_class
 
@@ -416,6 +417,28 @@ def test_without_an_extra_the_list_says_what_is_missing(cli, monkeypatch):
     monkeypatch.setattr(registry, "load_class", load_class)
     status, out, _ = cli("list")
     assert status == 0 and out.count("needs torch: pip install 'control_bench[learn]'") == 2 * len(TASKS)
+
+
+@pytest.mark.parametrize(("unit", "asked", "stop"), [("--steps", "400", 200), ("--episodes", "30", 10)])
+def test_a_stopped_training_goes_on_to_what_it_was_asked_for(cli, tmp_path, monkeypatch, unit, asked, stop):
+    table = ("train", *TABLE, "--set", "save_every=100000")
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert cli(*table, "--out", whole, unit, asked)[0] == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "finished", property(lambda self: getattr(self.progress, unit[2:]) >= stop))
+        assert cli(*table, "--out", stopped, unit, asked)[0] == 0
+    assert stop <= load(stopped / "last.pt")["training"]["progress"][unit[2:]] < stop + 4
+    assert cli(*table, "--out", stopped, "--resume")[0] == 0
+    one, other = (load(out / "last.pt") for out in (whole, stopped))
+    assert one["steps"] == other["steps"] and one["training"]["progress"] == other["training"]["progress"]
+
+
+def test_a_stopped_training_goes_on_for_so_many_more_as_it_is_told(cli, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "finished", property(lambda self: self.progress.steps >= 100))
+        assert cli("train", *TABLE, "--out", tmp_path / "q", "--steps", 5000)[0] == 0
+    assert cli("train", *TABLE, "--out", tmp_path / "q", "--resume", "--steps", 60)[0] == 0
+    assert 160 <= load(tmp_path / "q" / "last.pt")["steps"] < 168
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import argparse
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from control_bench.commands.common import Interrupt, add_command, add_pair, add_seed, plan_from, positive, progress_bar
 from control_bench.errors import BadInput
@@ -12,6 +12,9 @@ from control_bench.files import write_beside
 from control_bench.plan import Plan, describe
 from control_bench.registry import controller_class
 from control_bench.resources import load_class
+
+if TYPE_CHECKING:
+    from control_bench.learning.trainer import Progress
 
 MORE = """DIR/best.pt is the best of the policies that were evaluated on the way, DIR/last.pt all that
 --resume needs: a training that was stopped, or killed, goes on as if it had not been.
@@ -30,7 +33,8 @@ def add(commands) -> None:
         "--out", required=True, metavar="DIR", help="folder for best.pt, last.pt, curves, settings.yaml"
     )
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=positive, metavar="N", help="steps to train; with --resume, so many more")
+    length.add_argument("--steps", type=positive, metavar="N", help="steps to train; with --resume, so many more "
+                        "(default: what was asked before it was stopped, else the settings' own)")  # fmt: skip
     length.add_argument("--episodes", type=positive, metavar="N", help="episodes to train; with --resume, so many more")
     parser.add_argument("--resume", action="store_true", help="go on from DIR/last.pt, exactly")
 
@@ -63,15 +67,12 @@ def _train(arguments: argparse.Namespace) -> int:
     write_beside(out / "settings.yaml", f"seed: {arguments.seed}\n{describe(plan)}".encode())
     if previous is not None:
         trainer.resume()
-    steps, episodes = arguments.steps, arguments.episodes
-    # Without a length, what was planned, or what is left of it.
-    planned = max(about["training_settings"]["steps"], trainer.progress.asked_steps)
-    until = planned if steps is None and episodes is None else None
-    interrupt = Interrupt()
-    begun = trainer.progress.steps
+    stands, interrupt = trainer.progress, Interrupt()
+    steps, episodes, until = _length(arguments, stands, about["training_settings"]["steps"])
+    begun = stands.steps
     length = episodes or steps or max(until - begun, 0)
     with progress_bar(length, "episodes" if episodes else "steps") as bar:
-        start = trainer.progress.episodes if episodes else begun
+        start = stands.episodes if episodes else begun
 
         def report(progress) -> None:
             bar.set_postfix_str(str(progress), refresh=False)
@@ -85,6 +86,18 @@ def _train(arguments: argparse.Namespace) -> int:
         pair += [word for assignment in arguments.assignments for word in ("--set", assignment)]
         print(f"stopped; go on with: control-bench train {shlex.join(pair)}")
     return 130 if interrupt.asked else 0
+
+
+def _length(
+    arguments: argparse.Namespace, stands: "Progress", planned: int
+) -> tuple[int | None, int | None, int | None]:
+    """For how many more steps, or episodes, or until how many steps to train: as asked for; where nothing is, as was
+    asked for before training was stopped; or as planned."""
+    if arguments.steps or arguments.episodes:
+        return arguments.steps, arguments.episodes, None
+    if stands.episodes < stands.asked_episodes:
+        return None, stands.asked_episodes - stands.episodes, None
+    return None, None, stands.asked_steps if stands.steps < stands.asked_steps else max(planned, stands.asked_steps)
 
 
 def _check_same(plan: Plan, previous: dict, arguments: argparse.Namespace, out: Path) -> None:

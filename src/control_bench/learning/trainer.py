@@ -85,15 +85,17 @@ class Trainer:
     ) -> Any:
         """Trains for so many more steps or episodes, until so many steps in all, or until `stop()`; saves `last.pt`.
 
-        There is a `best.pt` in the end, even if no evaluation was due.
+        More is counted from what was asked before, or from where training stands that did not get there: rows step
+        together, so a training may end a few steps past what was asked. There is a `best.pt` in the end, even if no
+        evaluation was due.
 
         Returns:
             The progress, with the score of the end where none was evaluated on the way.
         """
         progress, s = self.progress, self.settings
-        # Asked-for lengths add up: rows step together, so a training may end a few steps past what was asked.
-        progress.asked_steps = progress.asked_steps + (steps or 0) if until is None else until
-        progress.asked_episodes += episodes or 0
+        asked = min(progress.asked_steps, progress.steps) + (steps or 0)
+        progress.asked_steps = asked if until is None else until
+        progress.asked_episodes = min(progress.asked_episodes, progress.episodes) + (episodes or 0)
         last_step = progress.asked_steps if episodes is None else np.inf
         last_episode = progress.asked_episodes if episodes is not None else np.inf
         while progress.steps < last_step and progress.episodes < last_episode and not self.finished and not stop():
@@ -111,8 +113,6 @@ class Trainer:
             if self.passed(before, s.save_every):
                 self.save()
             report(progress)
-        if stop():
-            progress.asked_steps, progress.asked_episodes = progress.steps, progress.episodes
         self.save()
         if progress.best is None:
             # Not noted in last.pt, as a training that went on would not have done it.
