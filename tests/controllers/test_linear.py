@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from control_bench.controllers.base import Transitions
 from control_bench.controllers.linear import FIRST, READINGS_APART, SPREAD, Linear, LinearSettings, features, lean_of
 from control_bench.errors import BadInput
-from control_bench.tasks.balance import PUSHES
+from control_bench.tasks.pole import PUSHES
 
 POSES = spaces.Box(-np.inf, np.inf, (2, 2, 7), np.float64)
 PUSH = spaces.Box(-1.0, 1.0, (2,), np.float32)

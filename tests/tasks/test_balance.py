@@ -18,8 +18,9 @@ import control_bench  # noqa: F401  (registers the environments)
 from control_bench.env import TaskEnv
 from control_bench.errors import BadInput
 from control_bench.registry import make_env, make_task, make_vector_env
-from control_bench.tasks.balance import FIELD, PUSHES, Balance, BalanceSettings
-from control_bench.tasks.balance_rules import LEAN
+from control_bench.tasks.balance import Balance, BalanceSettings
+from control_bench.tasks.pole import PUSHES
+from control_bench.tasks.pole_rules import LEAN
 
 NAME = "control_bench/Balance-v0"
 FIDELITIES = ["default", "article"]
@@ -303,7 +304,12 @@ def test_a_beginning_earns_nothing_and_ends_nothing():
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize(
     ("where", "limit", "outcome"),
-    [("x", FIELD, "out of bounds"), ("y", FIELD, "out of bounds"), ("roll", LEAN, "fallen"), ("pitch", LEAN, "fallen")],
+    [
+        ("x", Balance.field, "out of bounds"),
+        ("y", Balance.field, "out of bounds"),
+        ("roll", LEAN, "fallen"),
+        ("pitch", LEAN, "fallen"),
+    ],
 )
 def test_an_episode_ends_beyond_its_limits_and_not_on_them(where, limit, outcome, sign):
     task, judgements = judged({where: sign * (limit - 1e-9)}, {where: sign * (limit + 1e-9)})
@@ -313,7 +319,7 @@ def test_an_episode_ends_beyond_its_limits_and_not_on_them(where, limit, outcome
 
 
 def test_the_limits_are_the_articles():
-    assert (FIELD, LEAN) == (2.0, 0.3)
+    assert (Balance.field, LEAN) == (2.0, 0.3)
 
 
 def test_a_pole_that_leaves_while_it_falls_is_out_of_bounds():

@@ -10,7 +10,8 @@ from control_bench.controllers.base import Transitions
 from control_bench.errors import BadInput
 from control_bench.plan import make_plan
 from control_bench.registry import make_env
-from control_bench.tasks.balance import PUSHES, Balance, BalanceSettings
+from control_bench.tasks.balance import Balance, BalanceSettings
+from control_bench.tasks.pole import PUSHES
 
 EIGHT = [np.array(m) for m in (
     [[1, 0], [0, 1]], [[-1, 0], [0, 1]], [[1, 0], [0, -1]], [[-1, 0], [0, -1]],

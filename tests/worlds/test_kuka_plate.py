@@ -78,7 +78,7 @@ def test_the_task_is_balances_own_within_the_arms_reach():
 
 @pytest.mark.parametrize(
     "settings, said",
-    [({"push": 60.0}, "push: 60.0 throws"), ({"observation": "pixels"}, "observation: 'pixels' is not a choice")],
+    [({"push": 60.0}, "push: 60.0 throws"), ({"observation": "pixels"}, "unknown key 'observation'")],
 )
 def test_what_an_arm_can_not_do_is_refused(settings, said):
     with pytest.raises(BadInput, match=said):

@@ -22,8 +22,8 @@ class Camera:
     """A pinhole camera of square pictures.
 
     Attributes:
-        eye, target: where it is and looks at, m; up is z, or y where it looks along z. view: field of view, degrees. near: what is nearer along its
-            axis is not seen, m. size: pixels of an edge.
+        eye, target: where it is and looks at, m; up is z, or y where it looks along z. view: field of view, degrees.
+        near: what is nearer along its axis is not seen, m. size: pixels of an edge.
     """
 
     eye: tuple[float, float, float]

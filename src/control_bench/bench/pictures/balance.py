@@ -11,6 +11,7 @@ from control_bench.bench.pictures.base import FINE, MUTED, SIZE, Canvas
 from control_bench.bench.pictures.perspective import SHADOW, Perspective, studio
 from control_bench.bench.pictures.pole import BLUE, BORDER, PolePicture
 from control_bench.bench.plot_style import INK
+from control_bench.tasks.balance import Balance
 from control_bench.worlds.boxes import Box, read_box, rotation_of
 from control_bench.worlds.renderer import BACKGROUND, LIGHT, Camera, Renderer
 
@@ -31,6 +32,8 @@ def brightened(box: Box) -> Box:
 
 class BalancePicture(PolePicture):
     """The small pictures that a task observes are drawn by the poses too."""
+
+    of = Balance
 
     def __init__(self, task, episode) -> None:
         super().__init__(task, episode)

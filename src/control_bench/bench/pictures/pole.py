@@ -5,8 +5,8 @@ import numpy as np
 from control_bench.bench.pictures.base import MUTED, SIZE, Canvas, Picture, Plane, arrow_outline
 from control_bench.bench.pictures.perspective import Perspective
 from control_bench.bench.plot_style import FAINT, RUN_COLOURS
-from control_bench.tasks.balance import Balance
-from control_bench.tasks.balance_rules import LEAN
+from control_bench.tasks.pole import PoleTask
+from control_bench.tasks.pole_rules import LEAN
 from control_bench.worlds.boxes import tilt_of
 
 BLUE, BORDER, FORCE = RUN_COLOURS[0], RUN_COLOURS[1], RUN_COLOURS[4]
@@ -19,7 +19,7 @@ class PolePicture(Picture):
         poses: (steps + 1, 2, 7), of what carries the pole, and of the pole.
     """
 
-    of, reads = Balance, ("poses", "force")
+    of, reads = PoleTask, ("poses", "force")
     won = ("balanced",)
     perspective: Perspective
 
