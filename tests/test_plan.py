@@ -231,6 +231,13 @@ def test_what_ships_was_trained_as_its_command_trains_today(file):
     assert f"| `{task}/{file.name}` | `control-bench train {task} --controller {controller}{preset} --out " in told
 
 
+def test_a_preset_that_a_checkpoint_was_not_trained_by_is_refused():
+    by_poses, by_pixels = (make_plan("balance", "naf", preset, shipped=True).checkpoint for preset in (None, "pixels"))
+    assert make_plan("balance", "naf", "pixels", by_pixels).contents is not None
+    told = refusal("balance", "naf", "pixels", by_poses)
+    assert "trained with observation=poses, not pixels as preset 'pixels' has it: leave the preset out" in told
+
+
 def test_what_nobody_trained_is_told_with_the_training_that_makes_it():
     plan = make_plan("balance", "naf", "pixels_alone", shipped=True)
     with pytest.raises(

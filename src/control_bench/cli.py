@@ -17,8 +17,15 @@ EXAMPLES = """examples:
 """
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+class _Parser(argparse.ArgumentParser):
+    """One that tells what is wrong in one line, as everything of ours does."""
+
+    def error(self, message: str):
+        self.exit(2, f"{self.prog}: {message} (`{self.prog} --help` tells more)\n")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
         prog="control-bench", description="Robot controllers, classical and learned, put through the same tasks.",
         epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip

@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
+from control_bench.errors import BadInput
 from control_bench.tasks.base import Judgement, Task
 from control_bench.worlds.spread import SpreadWorld
 
@@ -114,6 +115,8 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}
 
     def __init__(self, task: Task, processes: int = 1) -> None:
+        if not isinstance(processes, int) or processes < 1:
+            raise BadInput(f"processes: {processes!r} should be a whole number above 0")
         self._rows = _Rows(task, processes)
         self.task, self.num_envs = task, task.rows
         self.single_observation_space, self.single_action_space = task.observation_space, task.action_space

@@ -161,7 +161,10 @@ def make_plan(
         _merge(plan, read_yaml(path), path)
     ours = share() / "policies" / task / f"{named}.pt"
     if checkpoint:
+        wanted = plan.resolved()
         _take_checkpoint(plan, locate_checkpoint(checkpoint))
+        if preset:
+            _check_preset(plan, read_yaml(path), wanted)
     elif shipped and ours.is_file():
         _take_checkpoint(plan, ours)
     for key, value in (assignments or {}).items():
@@ -202,6 +205,17 @@ def _take_checkpoint(plan: Plan, path: Path) -> None:
     )
     for section in ("task", "controller"):  # a setting that is no longer there is told with the file that names it
         fill(plan.settings_class(section), plan.section(section), f"{path}: {section}")
+
+
+def _check_preset(plan: Plan, preset: dict[str, Any], wanted: dict[str, dict]) -> None:
+    """BadInput where a preset sets what the checkpoint was trained with in another way."""
+    had = plan.resolved()
+    for section in ("task", "controller"):
+        for name in preset.get(section) or {}:
+            if had[section][name] != wanted[section][name]:
+                values = f"{name}={had[section][name]}, not {wanted[section][name]}"
+                mend = "leave the preset out, or name a checkpoint of it"
+                raise BadInput(f"{plan.checkpoint}: trained with {values} as preset '{plan.preset}' has it: {mend}")
 
 
 def _find(plan: Plan, key: str) -> tuple[str, str]:

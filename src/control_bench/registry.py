@@ -76,6 +76,8 @@ def make_env(task: str, **settings: Any) -> TaskEnv:
 
 def make_vector_env(task: str, num_envs: int = 1, processes: int = 1, **settings: Any) -> TaskVectorEnv:
     """Many rows of a task at once, as `gymnasium.make_vec` gets it; see TaskVectorEnv for `processes`."""
+    if not isinstance(num_envs, int) or num_envs < 1:
+        raise BadInput(f"num_envs: {num_envs!r} should be a whole number above 0")
     return TaskVectorEnv(make_task(task, settings, num_envs), processes)
 
 

@@ -76,3 +76,9 @@ def test_gymnasium_makes_them_by_name():
     observation, _ = envs.reset(seed=0)
     assert observation.shape == (4, 2, 2, 7)
     envs.close()
+
+
+@pytest.mark.parametrize("wrong", [{"processes": 0}, {"processes": "x"}, {"num_envs": 0}, {"num_envs": -1}])
+def test_numbers_of_no_use_are_told(wrong):
+    with pytest.raises(BadInput, match="should be a whole number above 0"):
+        gymnasium.make_vec("control_bench/Balance-v0", **{"num_envs": 2} | wrong)

@@ -8,11 +8,10 @@ import threading
 from pathlib import Path
 
 import numpy as np
-import pybullet
 import pybullet_data
 
 from control_bench.dynamics.base import ArmModel
-from control_bench.dynamics.bullet import GRAVITY, Bullet
+from control_bench.dynamics.bullet import GRAVITY, Bullet, pybullet
 
 KUKA_URDF = Path(pybullet_data.getDataPath()) / "kuka_iiwa" / "model.urdf"
 DIFFERENCE = 1e-6

@@ -4,9 +4,8 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
-import pybullet
 
-from control_bench.dynamics.bullet import GRAVITY, Bullet
+from control_bench.dynamics.bullet import GRAVITY, Bullet, pybullet
 from control_bench.worlds.boxes import urdf
 from control_bench.worlds.cartpole import PHYSICS_STEP
 

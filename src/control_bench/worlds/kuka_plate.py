@@ -5,8 +5,8 @@ import tempfile
 from collections.abc import Sequence
 
 import numpy as np
-import pybullet
 
+from control_bench.dynamics.bullet import pybullet
 from control_bench.dynamics.kuka import KUKA_URDF
 from control_bench.worlds.boxes import read_box, rotation_of
 from control_bench.worlds.carriers import BulletScene
