@@ -16,6 +16,9 @@ def write_beside(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except IsADirectoryError as error:
+        temporary.unlink(missing_ok=True)
+        raise BadInput(f"{path}: can't be written ({error.strerror}): name a file in it") from None
     except OSError as error:
         temporary.unlink(missing_ok=True) if path.parent.is_dir() else None
         raise BadInput(f"{path}: can't be written ({error.strerror}): name a folder you may write to") from None

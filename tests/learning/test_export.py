@@ -194,8 +194,8 @@ def test_a_library_that_is_missing_is_told_with_the_mend(monkeypatch, tmp_path, 
 def test_a_path_that_can_not_be_written_is_told(tmp_path):
     _, learner = made("balance", "ddpg", hidden=[4])
     (tmp_path / "file").write_text("kept")
-    for path in (tmp_path / "file" / "policy.onnx", tmp_path):
-        with pytest.raises(BadInput, match="can't be written .*name a folder you may write to") as caught:
+    for path, mend in ((tmp_path / "file" / "policy.onnx", "a folder you may write to"), (tmp_path, "a file in it")):
+        with pytest.raises(BadInput, match=f"can't be written .*name {mend}") as caught:
             export(learner, {}, path)
         assert "\n" not in str(caught.value)
     assert (tmp_path / "file").read_text() == "kept"

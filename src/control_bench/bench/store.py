@@ -59,9 +59,8 @@ class Store:
             else:
                 self._check()
         except (OSError, sqlite3.Error) as error:
-            raise BadInput(
-                f"{path}: can't be used as a store ({error}): name a file in a folder you may write to"
-            ) from None
+            mend = "name a file in a folder you may write to" if create else "name a file that `run --store` wrote"
+            raise BadInput(f"{path}: can't be used as a store ({error}): {mend}") from None
 
     def _make(self) -> None:
         """Makes the tables in a file that is empty, in one step, as others may be at it too."""

@@ -52,6 +52,8 @@ def _train(arguments: argparse.Namespace) -> int:
         )
     previous = None
     if arguments.resume:
+        if not (out / "last.pt").is_file():
+            raise BadInput(f"{out}: holds no training to go on with: leave --resume out to begin one")
         previous = load(out / "last.pt")
         _check_same(plan, previous, arguments, out)
     arguments.seed = arguments.seed or 0

@@ -10,8 +10,8 @@ from control_bench.worlds.base import Readings
 FORCE = (0.1, 0.35, 0.85)
 SCALE = 0.008
 """m a N."""
-ABOVE = 0.14
-"""m: the arrow's height, above the cart."""
+ABOVE = 0.175
+"""m: the arrow's height, above the cart, whose top is at 0.15."""
 TEXT = (-0.5, -0.5, 0.7)
 
 
