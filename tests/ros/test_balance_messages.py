@@ -14,6 +14,7 @@ from control_bench.ros.balance_topics import BalanceTopics
 from control_bench.ros.collector import Collector, Newest
 from control_bench.ros.topics import topics_of
 from control_bench.tasks.balance import Balance, BalanceSettings
+from control_bench.tasks.kuka_balance import KukaBalance
 
 STAMP = rospy.Time(1000, 500_000_000)
 NAME = "robot3"
@@ -213,3 +214,12 @@ def test_a_picture_of_another_size_is_refused_by_its_topic():
     moment = sender.messages(readings(sender), 0, STAMP, set(sender.topics(("images",))))
     with pytest.raises(BadInput, match="^robot3/camera_0/image_raw: has images of 16 x 16, .* 20 x 20"):
         hearer.readings(moment)
+
+
+def test_a_task_that_is_derived_has_the_same_topics():
+    class Heavier(Balance):
+        name = "heavier"
+
+    assert isinstance(topics_of(Heavier(), NAME), BalanceTopics)
+    with pytest.raises(BadInput, match="task 'kuka_balance' has no topics: over ROS there is drivebot, reach, balance"):
+        topics_of(KukaBalance(), NAME)

@@ -110,10 +110,11 @@ class NoScene:
 
 
 def topics_class(task: Task) -> type[Topics]:
-    """What a task is on topics; BadInput where it has none."""
-    if task.name not in TOPICS:
-        raise BadInput(f"task '{task.name}' has no topics: over ROS there is {', '.join(TOPICS)}")
-    return load_class(TOPICS[task.name])
+    """What a task, or one that it was derived from, is on topics; BadInput where it has none."""
+    for kind in type(task).__mro__:
+        if vars(kind).get("name") in TOPICS:
+            return load_class(TOPICS[vars(kind)["name"]])
+    raise BadInput(f"task '{task.name}' has no topics: over ROS there is {', '.join(TOPICS)}")
 
 
 def topics_of(task: Task, name: str) -> Topics:
