@@ -15,7 +15,7 @@ from control_bench.controllers.naf import NAF, NAFSettings
 from control_bench.errors import BadInput
 from control_bench.learning.checkpoint import load
 from control_bench.learning.networks import get_variables, set_variables
-from control_bench.learning.training import Trainer
+from control_bench.learning.training import LearnerTrainer
 from control_bench.plan import make_plan
 from control_bench.registry import make_env, make_vector_env
 
@@ -213,7 +213,7 @@ def test_training_on_pictures_resumes_exactly(tmp_path):
 
     def policy(out, *lengths):
         for length in lengths:
-            trainer = Trainer.of(plan, out, {}, 3)
+            trainer = LearnerTrainer.of(plan, out, {}, 3)
             if (out / "last.pt").is_file():
                 trainer.resume()
             trainer.run(length)
