@@ -11,6 +11,7 @@ from conftest import node_pid, wait_for
 from control_bench.bench.store import Store
 from control_bench.learning.checkpoint import save
 from control_bench.plan import make_plan, spaces_of
+from control_bench.registry import make_env
 
 CAMERA = str(Path(__file__).with_name("mock_camera.py"))
 GAINS = np.array([0.65, 0.5, 11.0, 1.23, 1.77, 0.1])
@@ -32,7 +33,7 @@ def echo(ros, topic: str, count: int):
 
 def test_a_cart_in_real_time(ros, tmp_path):
     # Poses and pictures come 48 times a second, each with the stamp that it was taken at, with their lens and frames;
-    # the controller answers 24 times a second, and the pole stays up.
+    # the controller answers 24 times a second, and the pole stays up from where the reset put it.
     policy = checkpoint(tmp_path / "linear.pt", "linear", {"gains": GAINS})
     launch = ros.launch(
         f"checkpoint:={policy}", "controller:=linear", "episodes:=2", f"store:={tmp_path / 'cart.db'}",
@@ -60,6 +61,12 @@ def test_a_cart_in_real_time(ros, tmp_path):
     assert run.via == "realtime" and len(episodes) == 2
     assert set(episodes[0].readings) == {"poses", "force"}  # pictures can be drawn again
     assert episodes[0].readings["poses"].shape[1:] == (2, 2, 7)
+    # It stands still from the reset until the driver answers: the episode begins as in-process, pushed and upright.
+    for episode in episodes:
+        poses = episode.readings["poses"]
+        env = make_env("balance")
+        np.testing.assert_array_equal(poses[0], env.reset(seed=episode.seed)[1]["readings"]["poses"])
+        np.testing.assert_array_equal(poses[1], poses[0])
 
 
 def start_policy(ros, tmp_path, size: int, encoding: str, seconds: float):

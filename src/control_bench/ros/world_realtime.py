@@ -1,5 +1,9 @@
 """A world in real time that goes by steps: one of physics and of every sensor at each tick of a clock; the newest
-command holds."""
+command holds.
+
+After a reset it stands still until the episode has begun: until its judge has seen the first sensors, and its driver
+answers those that follow. What falls by itself, as a pole does, would be lost in the time that this takes.
+"""
 
 import functools
 import threading
@@ -11,6 +15,8 @@ import rospy
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from control_bench.env import episode_rngs
+from control_bench.msg import Reward
+from control_bench.ros.connections import REWARD, subscribe
 from control_bench.ros.diagnostics import Diagnostics
 from control_bench.ros.frames import Frames
 from control_bench.ros.parameters import WorldParameters
@@ -20,6 +26,8 @@ from control_bench.tasks.base import Task
 
 LATE = 0.5
 """The share of a step after which a tick that has not begun counts as late."""
+PATIENCE = 1.0
+"""s, that a reset waits for judge and driver: there may be none."""
 RECENT = 10.0
 """Seconds whose late steps are told of: what was slow at the start need not be known for ever."""
 
@@ -36,11 +44,17 @@ class RealtimeWorld:
         self._commands = np.array([topics_of(task, name).stop for name in names])
         self._commanded = np.full(len(names), time.monotonic())
         self._stopped = np.ones(len(names), dtype=bool)
+        # Of each row that stands still after a reset: until when at most, and whether its episode is judged, and its
+        # driver was sent sensors since.
+        self._still_until = np.zeros(len(names))
+        self._judged, self._told = np.zeros((2, len(names)), dtype=bool)
         with self._lock:  # a command may come at once
             self._robots = [
                 RobotTopics(topics_of(task, name), parameters.clock, functools.partial(self._command, row))
                 for row, name in enumerate(names)
             ]
+            for row, name in enumerate(names):
+                subscribe(f"{name}/{REWARD}", Reward, self._judge, row)
         self._frames, self._diagnostics = Frames(parameters.clock), Diagnostics()
         self._ticks = self._late = 0
         self._stamp = rospy.Time.now()
@@ -53,12 +67,19 @@ class RealtimeWorld:
                 self._stopped[row] = True
             else:
                 self._commands[row], self._commanded[row], self._stopped[row] = command, time.monotonic(), False
+            if self._told[row]:
+                self._still_until[row] = 0.0
+
+    def _judge(self, message: Reward, row: int) -> None:
+        with self._lock:
+            self._judged[row] = message.step == 0
 
     def _reset(self, robot: str, start: np.ndarray, seed: int) -> rospy.Time:
         row = [one.topics.name for one in self._robots].index(robot)
         with self._lock:
             self._world.reset(np.array([row]), start[None], [episode_rngs(seed)[1]])
-            self._stopped[row] = True
+            self._stopped[row], self._judged[row], self._told[row] = True, False, False
+            self._still_until[row] = time.monotonic() + PATIENCE
             return self._stamp + rospy.Duration(nsecs=1)
 
     def spin(self) -> None:
@@ -91,10 +112,11 @@ class RealtimeWorld:
                 self._stopped[row] = True
             if self._stopped[row]:
                 self._commands[row] = robot.topics.holding(self._world, row)
-        self._world.step(self._commands)
+        self._world.step(self._commands, self._still_until < now)
         readings, stamp, transforms = self._world.read(), self._stamp, []
         for row, robot in enumerate(self._robots):
             robot.publish(readings, row, stamp)
+            self._told[row] = self._judged[row]
             transforms += robot.topics.transforms(readings, row, stamp)
         self._frames.publish(transforms)
 
