@@ -158,13 +158,14 @@ def make_plan(
             known = presets(task, controller)
             hint = nearest(preset, known) if known else "it has none"
             raise BadInput(f"{controller} on {task} has no preset '{preset}', {hint} (or name a YAML file)")
-        _merge(plan, read_yaml(path), path)
+        chosen = read_yaml(path)
+        _merge(plan, chosen, path)
     ours = share() / "policies" / task / f"{named}.pt"
     if checkpoint:
         wanted = plan.resolved()
         _take_checkpoint(plan, locate_checkpoint(checkpoint))
         if preset:
-            _check_preset(plan, read_yaml(path), wanted)
+            _check_preset(plan, chosen, wanted)
     elif shipped and ours.is_file():
         _take_checkpoint(plan, ours)
     for key, value in (assignments or {}).items():

@@ -111,9 +111,9 @@ class NoScene:
 
 def topics_class(task: Task) -> type[Topics]:
     """What a task, or one that it was derived from, is on topics; BadInput where it has none."""
-    for kind in type(task).__mro__:
-        if vars(kind).get("name") in TOPICS:
-            return load_class(TOPICS[vars(kind)["name"]])
+    for name in task.lineage():
+        if name in TOPICS:
+            return load_class(TOPICS[name])
     raise BadInput(f"task '{task.name}' has no topics: over ROS there is {', '.join(TOPICS)}")
 
 

@@ -69,6 +69,11 @@ class Task:
     def __init__(self, settings: Any, rows: int = 1) -> None:
         self.settings, self.rows = settings, rows
 
+    @classmethod
+    def lineage(cls) -> list[str]:
+        """Its name, and those of the tasks that it was derived from: where it has no topics or pictures, they may."""
+        return [vars(kind)["name"] for kind in cls.__mro__ if "name" in vars(kind)]
+
     def make_world(self) -> World:
         """The simulated world that this task is set in, with as many rows."""
         raise NotImplementedError

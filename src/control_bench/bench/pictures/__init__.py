@@ -21,8 +21,8 @@ PICTURES = {
 def picture_of(task: Task, episode: Episode) -> Picture:
     """What draws an episode's moments: curves of its readings where there is no picture of its task, nor of one that
     the task was derived from."""
-    for kind in type(task).__mro__:
-        for target in PICTURES.get(vars(kind).get("name", ""), ()):
+    for name in task.lineage():
+        for target in PICTURES.get(name, ()):
             cls = load_class(target)
             if cls.suits(task, episode):
                 return cls(task, episode)

@@ -46,7 +46,7 @@ class BalancePicture(PolePicture):
         self.middles = self._follow()
         self._studio = studio()
         self._drawn = np.empty(self._renderer.shape, np.uint8)
-        self._cameras = task.make_renderer() if task.settings.observation == "pixels" else None
+        self._cameras = task.eyes()
 
     def _follow(self) -> np.ndarray:
         """Where the camera is (steps + 1, 2), m: along with the cart, but steadier."""
