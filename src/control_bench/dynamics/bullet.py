@@ -5,19 +5,21 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def _quiet():
-    """Nothing reaches standard error, whoever writes there: on being imported, pybullet tells when it was built."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+def quiet(*descriptors: int):
+    """Nothing reaches these (1: standard output, 2: standard error), whoever writes there."""
+    kept, nowhere = [os.dup(one) for one in descriptors], os.open(os.devnull, os.O_WRONLY)
+    for one in descriptors:
+        os.dup2(nowhere, one)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        for one, before in zip(descriptors, kept, strict=True):
+            os.dup2(before, one)
+            os.close(before)
         os.close(nowhere)
 
 
-with _quiet():
+with quiet(2):  # on being imported, it tells when it was built
     import pybullet
     from pybullet_utils.bullet_client import BulletClient
 
