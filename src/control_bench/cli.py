@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from control_bench import __version__
-from control_bench.commands import dataset, export, listing, report, run, settings, train
+from control_bench.commands import dataset, export, grasp, listing, report, run, settings, train
 from control_bench.errors import BadInput
 
 EXAMPLES = """examples:
@@ -31,7 +31,7 @@ def _parser() -> _Parser:
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"control_bench {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (listing, settings, run, train, dataset, export, report):
+    for command in (listing, settings, run, train, dataset, grasp, export, report):
         command.add(commands)
     return parser
 

@@ -65,7 +65,7 @@ class Plan:
             if not isinstance(controller, Trainable):
                 raise BadInput(f"controller '{self.controller}' takes no checkpoint: leave --checkpoint out")
             made_for = self.contents["spaces"]
-            if made_for != spaces_of(task):
+            if controller.of_task and made_for != spaces_of(task):
                 raise BadInput(f"{self.checkpoint}: made for {made_for}, not {spaces_of(task)}: set the task as it was")
             try:
                 controller.set_policy(self.contents["policy"])
@@ -160,19 +160,31 @@ def make_plan(
             raise BadInput(f"{controller} on {task} has no preset '{preset}', {hint} (or name a YAML file)")
         chosen = read_yaml(path)
         _merge(plan, chosen, path)
-    ours = share() / "policies" / task / f"{named}.pt"
+    ours = _shipped(plan, named)
     if checkpoint:
         wanted = plan.resolved()
         _take_checkpoint(plan, locate_checkpoint(checkpoint))
         if preset:
             _check_preset(plan, chosen, wanted)
-    elif shipped and ours.is_file():
+    elif shipped and ours:
         _take_checkpoint(plan, ours)
     for key, value in (assignments or {}).items():
         section, name = _find(plan, key)
         plan.section(section)[name] = value
     plan.resolved()  # every key and type is checked here, before anything starts
     return plan
+
+
+def _shipped(plan: Plan, named: str) -> Path | None:
+    """The policy that ships for a pair; what is trained on data alone ships for a task and those derived from it."""
+    tasks = [plan.task] if _of_task(plan) else task_class(plan.task).lineage()
+    files = (share() / "policies" / task / f"{named}.pt" for task in tasks)
+    return next((file for file in files if file.is_file()), None)
+
+
+def _of_task(plan: Plan) -> bool:
+    cls = controller_class(plan.controller)
+    return not issubclass(cls, Trainable) or cls.of_task
 
 
 def presets(task: str, controller: str) -> list[str]:
@@ -196,14 +208,14 @@ def _take_checkpoint(plan: Plan, path: Path) -> None:
     lacking = [key for key in ("task_settings", "controller_settings", "spaces", "policy") if key not in contents]
     if lacking:
         raise BadInput(f"{path}: not a whole checkpoint, it lacks '{lacking[0]}': train it again")
+    of_task = _of_task(plan)
     for kind, mine in (("task", plan.task), ("controller", plan.controller)):
-        if contents.get(kind) != mine:
+        if contents.get(kind) != mine and (of_task or kind != "task"):
             raise BadInput(f"{path}: made for {kind} '{contents.get(kind)}', not '{mine}': name a checkpoint of {mine}")
     plan.checkpoint, plan.contents = path, contents
-    plan.task_settings, plan.controller_settings = (
-        dict(contents["task_settings"]),
-        dict(contents["controller_settings"]),
-    )
+    if of_task:
+        plan.task_settings = dict(contents["task_settings"])
+    plan.controller_settings = dict(contents["controller_settings"])
     for section in ("task", "controller"):  # a setting that is no longer there is told with the file that names it
         fill(plan.settings_class(section), plan.section(section), f"{path}: {section}")
 

@@ -16,6 +16,8 @@ TASKS = {
     "reach": "control_bench.tasks.reach:Reach",
     "balance": "control_bench.tasks.balance:Balance",
     "kuka_balance": "control_bench.tasks.kuka_balance:KukaBalance",
+    "grasp": "control_bench.tasks.grasp:Grasp",
+    "bin": "control_bench.tasks.bin:Bin",
 }
 CONTROLLERS = {
     "furthest_sonar": "control_bench.controllers.furthest_sonar:FurthestSonar",
@@ -33,6 +35,9 @@ CONTROLLERS = {
     "lqr": "control_bench.controllers.lqr:LQR",
     "ilqr": "control_bench.controllers.ilqr:ILQR",
     "ahf": "control_bench.controllers.ahf:AHF",
+    "random_grasp": "control_bench.controllers.random_grasp:RandomGrasp",
+    "antipodal_grasp": "control_bench.controllers.antipodal_grasp:AntipodalGrasp",
+    "dexnet": "control_bench.controllers.dexnet:DexNet",
 }
 """Name to `module:class`: what is not used is not imported, so no controller needs another's libraries."""
 

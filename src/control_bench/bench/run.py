@@ -15,16 +15,21 @@ def run_episode(env: TaskEnv, actor: Actor, index: int, seed: int) -> Episode:
     """One episode, started from `seed`, with every reading, action and reward."""
     started = time.perf_counter()
     observation, info = env.reset(seed=seed)
-    action = actor.begin(observation, seed)
+    asked = time.perf_counter()
+    action, deciding = actor.begin(observation, seed), [time.perf_counter() - asked]
     readings, actions, rewards = [info["readings"]], [], []
     while action is not None:
         observation, reward, terminated, truncated, info = env.step(action)
         readings.append(info["readings"])
         actions.append(action)
         rewards.append(reward)
+        asked = time.perf_counter()
         action = actor.step(observation, reward, terminated, truncated)
+        if action is not None:
+            deciding.append(time.perf_counter() - asked)
+    timed = {"planning_time": float(np.mean(deciding))} if env.task.timed else {}
     return Episode(
-        index, seed, info["outcome"], info["scores"], time.perf_counter() - started,
+        index, seed, info["outcome"], info["scores"] | timed, time.perf_counter() - started,
         np.array(rewards), np.array(actions),
         {name: np.array([one[name] for one in readings]) for name in readings[0]},
     )  # fmt: skip

@@ -62,8 +62,8 @@ def _train(arguments: argparse.Namespace) -> int:
     trainer_class = load_class(cls.trainer)
     if arguments.episodes and "episodes" not in trainer_class.lengths:
         raise BadInput(f"--episodes: {plan.controller} is trained in {trainer_class.lengths[0]}: give --steps")
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)  # these networks are too small to share, and one thread is exact
+    if "torch" in sys.modules and trainer_class.threads:
+        sys.modules["torch"].set_num_threads(trainer_class.threads)
     about = plan.about(plan.make_task()) | {"seed": arguments.seed}
     trainer = trainer_class.of(plan, out, about, arguments.seed)
     write_beside(out / "settings.yaml", f"seed: {arguments.seed}\n{describe(plan)}".encode())

@@ -82,10 +82,13 @@ class Trainable(Controller):
     """A controller whose policy is trained, saved and loaded.
 
     Attributes:
+        of_task: whether its policy is of one task's observations and actions; else it is learned from data, and serves
+            every task that the controller suits.
         Training: the dataclass of its training's settings. trainer: `module:class` of what trains it (see
             `learning.trainer.Trainer`), named so that running a policy imports no trainer.
     """
 
+    of_task: ClassVar[bool] = True
     Training: ClassVar[type] = TrainingSettings
     trainer: ClassVar[str] = "control_bench.learning.training:LearnerTrainer"
 

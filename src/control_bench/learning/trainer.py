@@ -37,9 +37,11 @@ class Trainer:
 
     Attributes:
         lengths: what a training can be asked to last, as the command line has it. Progress: a dataclass of its own.
+        threads: of torch: most networks here are too small to share, and one is exact. None: as many as it likes.
     """
 
     lengths: ClassVar[tuple[str, ...]] = ("steps", "episodes")
+    threads: ClassVar[int | None] = 1
     Progress: ClassVar[type[Progress]] = Progress
 
     def __init__(self, settings: Any, folder: TrainingFolder) -> None:

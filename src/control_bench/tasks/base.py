@@ -37,6 +37,8 @@ class Task:
         Settings: the dataclass of its settings.
         score_units: of its `scores`, where they have one.
         action_names: of discrete actions, where they have some.
+        timed: whether an episode's scores tell how long the controller took for a decision, s, as `planning_time`; who
+            only sees topics can't know.
         step_duration: seconds of simulated time in a step.
         observation_space, action_space: of one row.
         state_space: of what a simulation knows beside what is observed, None where that is nothing more: learners may
@@ -55,6 +57,7 @@ class Task:
     Settings: ClassVar[type]
     score_units: ClassVar[dict[str, str]] = {}
     action_names: ClassVar[tuple[str, ...]] = ()
+    timed: ClassVar[bool] = False
     step_duration: float
     observed: tuple[str, ...]
     recorded: tuple[str, ...] | None = None

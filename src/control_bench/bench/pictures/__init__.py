@@ -13,6 +13,7 @@ PICTURES = {
         "control_bench.bench.pictures.kuka:KukaPicture",
     ),
     "balance": ("control_bench.bench.pictures.balance:BalancePicture",),
+    "grasp": ("control_bench.bench.pictures.grasp:GraspPicture",),
     "kuka_balance": ("control_bench.bench.pictures.kuka_balance:KukaBalancePicture",),
 }
 """A task's name to its pictures, as `module:class`; the first that suits an episode draws it."""
