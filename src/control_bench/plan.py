@@ -80,7 +80,11 @@ class Plan:
 
     def check_trained(self) -> None:
         """BadInput where the controller would act by a policy that nobody has trained."""
-        if issubclass(controller_class(self.controller), Trainable) and self.contents is None:
+        cls = controller_class(self.controller)
+        if issubclass(cls, Trainable) and self.contents is None:
+            reason = misfit(cls, self.make_task())
+            if reason:
+                raise BadInput(f"{cls.__name__} can't be used here: {reason}")
             preset = f" --preset {self.preset}" if self.preset else ""
             make = f"control-bench train {self.task} --controller {self.controller}{preset} --out DIR"
             raise BadInput(f"no policy of {self.controller} ships for this: `{make}`, and then --checkpoint DIR")

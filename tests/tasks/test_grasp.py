@@ -158,7 +158,7 @@ def test_closed_loop_episodes_are_as_long_as_the_grasp_and_no_longer_than_8_s():
     for action, steps in ((NO_GRASP, [40]), (np.array([0.0, 0.0, 0.02, 0.0, 0.3], np.float32), range(15, 40))):
         env.reset(seed=1)
         step, terminated, truncated = 0, False, False
-        while not (terminated or truncated):
+        while not (terminated or truncated) and step < 60:
             _, reward, terminated, truncated, info = env.step(action)
             step += 1
         assert step in steps and truncated == (step == 40)
@@ -329,6 +329,15 @@ def test_a_heap_is_done_when_nothing_is_left():
     assert task.scores(0) == pytest.approx(
         {"quality": 0.5, "success_rate": 1.0, "cleared": 1.0, "picks_an_hour": 450.0}
     )
+
+
+def test_a_judge_goes_on_from_its_state():
+    one, _ = heap(GRASPED, FAILED, FAILED)
+    other = Bin(BinSettings(objects="lego", count=5))
+    other.set_state(pickle.loads(pickle.dumps(one.get_state())))
+    for task in (one, other):
+        assert task.judge(reading(left=4, quality=0.5), GOES_ON).terminated[0] and task.outcome(0) == "gave up"
+    assert other.scores(0) == one.scores(0) and one.scores(0)["cleared"] == pytest.approx(0.2)
 
 
 def test_what_rolled_away_is_not_cleared_but_ends_a_heap():

@@ -1,4 +1,4 @@
-"""antipodal_grasp: two edges that face away from each other, with room for both fingers, near the object's middle.
+"""A rule: two edges that face away from each other, with room for both fingers, near the object's middle.
 
 Source: the image-based baseline of Mahler et al. 2017: force closure as far as a picture's edges tell it, and of those
 grasps the nearest to the middle of what is seen.

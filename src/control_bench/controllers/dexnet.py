@@ -1,4 +1,4 @@
-"""dexnet: the grasp that a grasp quality network thinks best of a depth picture.
+"""Dex-Net: the grasp that a grasp quality network thinks best of a depth picture.
 
 Source: Mahler et al. 2017, Dex-Net 2.0; fully convolutional after Satish et al. 2019.
 """
@@ -14,12 +14,12 @@ from control_bench.controllers.base import Trainable
 from control_bench.controllers.grasping import GraspController, Planned
 from control_bench.errors import BadInput
 from control_bench.grasping.camera import Camera
-from control_bench.grasping.crops import crops
+from control_bench.grasping.crops import PIXELS, crops
 from control_bench.grasping.depth_image import DepthImage
 from control_bench.grasping.fully_convolutional import fully_convolutional
-from control_bench.grasping.gqcnn import Architecture, entropies, make_network
+from control_bench.grasping.gqcnn import Architecture, entropies, make_network, quality
 from control_bench.grasping.gripper import Gripper, gripper_of
-from control_bench.grasping.planners import PlannerSettings, Rater, cross_entropy, rank
+from control_bench.grasping.planners import RATED_AT_ONCE, PlannerSettings, Rater, cross_entropy, rank
 from control_bench.grasping.training_settings import GraspTrainingSettings
 from control_bench.settings import require
 
@@ -109,3 +109,5 @@ class DexNet(GraspController, Trainable):
         weights = {name: torch.as_tensor(np.asarray(value)) for name, value in policy["network"].items()}
         self.network.load_state_dict(weights)
         self.trained = dict(trained)
+        # A network's first pass takes many times as long as the others, and would eat up a budget.
+        quality(self.network, torch.zeros(RATED_AT_ONCE, PIXELS, PIXELS), torch.ones(RATED_AT_ONCE))

@@ -1,4 +1,4 @@
-"""random_grasp: any of the antipodal grasps that a depth picture's edges offer; what others are measured against."""
+"""Any of the antipodal grasps that a depth picture's edges offer; what others are measured against."""
 
 import numpy as np
 

@@ -6,7 +6,6 @@ import rospy
 
 from control_bench.msg import Reward
 from control_bench.ros.driver import Driver
-from control_bench.ros.look_on import LookOn
 from control_bench.ros.parameters import ControllerParameters
 from control_bench.ros.ticker import Ticker
 from control_bench.ros.warm_up import warm_up
@@ -24,7 +23,7 @@ class RealtimeDriver(Driver):
         controller = self.actor.controller
         warm_up(self.plan, controller)
         controller.deadline = self.task.step_duration
-        self._look_on = LookOn(self._topics, controller)
+        self._look_on = self._topics.make_look_on(controller)
         self.start()
         if not self._topics.answers:
             self._timer = rospy.Timer(rospy.Duration(self.task.step_duration), self._tick)

@@ -8,7 +8,6 @@ from nav_msgs.msg import Path
 
 from control_bench.controllers.base import Controller
 from control_bench.ros.diagnostics import Diagnostics
-from control_bench.ros.topics import Topics
 from control_bench.ros.view import PERIOD, path_message
 
 RECENT = 1.0
@@ -18,8 +17,8 @@ RECENT = 1.0
 class LookOn:
     """Publishes /diagnostics and `planned_path`."""
 
-    def __init__(self, topics: Topics, controller: Controller) -> None:
-        self._controller, self._frame = controller, topics.frame
+    def __init__(self, frame: str, controller: Controller) -> None:
+        self._controller, self._frame = controller, frame
         self._diagnostics = Diagnostics()
         self._path = rospy.Publisher("planned_path", Path, queue_size=1)
         self._drawn, self._seen = 0.0, -RECENT

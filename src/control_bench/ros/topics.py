@@ -7,10 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 import rospy
 
+from control_bench.controllers.base import Controller
 from control_bench.errors import BadInput
 from control_bench.resources import load_class
 from control_bench.ros.collector import Collector, Moment, Newest
 from control_bench.ros.connections import publisher, send, subscribe
+from control_bench.ros.look_on import LookOn
 from control_bench.tasks.base import Task
 from control_bench.worlds.base import Readings, World
 
@@ -18,6 +20,7 @@ TOPICS = {
     "drivebot": "control_bench.ros.drivebot_topics:DrivebotTopics",
     "reach": "control_bench.ros.reach_topics:ReachTopics",
     "balance": "control_bench.ros.balance_topics:BalanceTopics",
+    "grasp": "control_bench.ros.grasp_topics:GraspTopics",
 }
 """A task's name to `module:class`."""
 
@@ -100,6 +103,10 @@ class Topics:
     def make_view(self) -> Any:
         """Shows the robot's episodes in rviz: `begin(number)`, `step(readings, command, reward)`."""
         raise NotImplementedError
+
+    def make_look_on(self, controller: Controller) -> LookOn:
+        """Shows what a controller has in mind."""
+        return LookOn(self.frame, controller)
 
 
 class NoScene:
