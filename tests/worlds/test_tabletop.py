@@ -15,10 +15,10 @@ from scipy.spatial.transform import Rotation
 from control_bench.errors import BadInput
 from control_bench.grasping.camera import Camera, Intrinsics, Viewpoint
 from control_bench.grasping.depth_noise import DepthNoise
-from control_bench.grasping.grasps import NO_GRASP
+from control_bench.grasping.grasps import GRASP_TIME, NO_GRASP
 from control_bench.worlds.grasp_motion import HOLD_AT, HOME, SHAKE, TRAVEL, TURN, GraspMotion, Phase
 from control_bench.worlds.hands import HANDS, PHYSICS_STEP
-from control_bench.worlds.tabletop import LONGEST, NO_OBJECT, SLOT, TabletopWorld
+from control_bench.worlds.tabletop import NO_OBJECT, SLOT, TabletopWorld
 from control_bench.worlds.tabletop_scene import AWAY, HAND, TabletopScene
 
 UPRIGHT = (0.0, 0.0, 0.0, 1.0)
@@ -252,7 +252,7 @@ def test_a_grasp_that_takes_too_long_has_failed(world):
         table.step(grasp(0.4 if step % 2 else -0.4))
         if table.read()["finished"]:
             break
-    assert not table.read()["held"] and (step + 1) * 48 * PHYSICS_STEP == pytest.approx(LONGEST, abs=0.21)
+    assert not table.read()["held"] and (step + 1) * 48 * PHYSICS_STEP == pytest.approx(GRASP_TIME, abs=0.21)
     assert table.read()["phase"] == Phase.HOME
 
 

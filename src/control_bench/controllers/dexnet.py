@@ -83,15 +83,15 @@ class DexNet(GraspController, Trainable):
         return self._surest(rater, planned) if s.passes and len(planned.grasps) else planned
 
     def _surest(self, rater: Rater, planned: Planned) -> Planned:
-        """With the surest of the best put first."""
+        """With the one of the best put first that passes with dropout think best: the more probable of two outcomes is,
+        the less is the predictive entropy."""
         best = planned.grasps[:SURE]
         told = [torch.as_tensor(one, dtype=torch.float32) for one in (best.pixels, best.angles, best.depths)]
         seen = crops(rater.depth, *told, rater.image.intrinsics.fx)
         with torch.random.fork_rng():
             torch.manual_seed(int(self.rng.integers(2**62)))  # of dropout
-            mean, entropy = entropies(self.network, seen, told[2], self.settings.passes)
-        # Of two that are as good the surer one; an entropy of log 2 costs as much as a quality of 1/2.
-        first = int((mean - entropy / (2.0 * np.log(2.0))).argmax())
+            mean, _ = entropies(self.network, seen, told[2], self.settings.passes)
+        first = int(mean.argmax())
         order = np.r_[first, np.delete(np.arange(len(planned.qualities)), first)]
         return replace(planned, grasps=planned.grasps[order], qualities=planned.qualities[order])
 

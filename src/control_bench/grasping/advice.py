@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from control_bench.grasping.crops import METRES
 from control_bench.grasping.depth_image import DepthImage
@@ -17,6 +18,8 @@ NEARER, FARTHER = 0.8, 1.25
 """Shares of the distances that a network was trained for, beyond which it is told of."""
 LEAST_CROP = 32
 """Pixels of the picture that a crop should have: with fewer it is blown up."""
+ROOM = 0.01
+"""m, that jaws should open further than what they close on is wide."""
 WIDE = 0.3
 """m: no jaws that we know open further."""
 
@@ -69,13 +72,27 @@ def _of_the_distance(image: DepthImage, trained: dict[str, Any]) -> list[str]:
 
 
 def _of_the_width(image: DepthImage, gripper: Gripper) -> list[str]:
-    """Told where two faces are there to be gripped, but none within the jaws' reach."""
+    """Told where no two faces are within the jaws' reach, or where only parts of the object are, or noise is."""
     rng, sampler = np.random.default_rng(0), SamplerSettings()
     if len(antipodal_pairs(image, gripper, sampler, 1, rng)[0]):
-        return []
-    pairs, ends = antipodal_pairs(image, replace(gripper, opening=WIDE), sampler, 1000, rng)
-    if not len(pairs):
-        return ["no two edges face away from each other: there is nothing for two jaws to press on"]
-    across = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) * pairs.depths / image.intrinsics.fx
-    return [f"the object is {100 * across.min():.1f} cm wide where it is narrowest, and the jaws open "
+        width, whole = _narrowest(image), "as a whole, "
+        if width < gripper.opening - ROOM:
+            return []
+    else:
+        pairs, ends = antipodal_pairs(image, replace(gripper, opening=WIDE), sampler, 1000, rng)
+        if not len(pairs):
+            return ["no two edges face away from each other: there is nothing for two jaws to press on"]
+        width = (np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) * pairs.depths / image.intrinsics.fx).min()
+        whole = ""
+    return [f"{whole}the object is {100 * width:.1f} cm wide where it is narrowest, and the jaws open "
             f"{100 * gripper.opening:.1f} cm: turn it, or take another gripper"]  # fmt: skip
+
+
+def _narrowest(image: DepthImage) -> float:
+    """How wide the largest piece of the mask is, m, in the direction in which it is narrowest."""
+    pieces, count = ndimage.label(image.mask)
+    largest = pieces == 1 + np.argmax(np.bincount(pieces.ravel(), minlength=count + 1)[1:])
+    pixels = np.argwhere(largest)
+    turns = np.arange(0.0, np.pi, np.pi / 36.0)
+    along = pixels @ np.stack([np.cos(turns), np.sin(turns)])
+    return float(np.ptp(along, axis=0).min() * np.median(image.depth[largest]) / image.intrinsics.fx)

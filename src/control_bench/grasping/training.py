@@ -111,6 +111,7 @@ class GraspTrainer(Trainer):
             self._optimiser = torch.optim.SGD(weights, momentum=s.momentum, **options)
         self._losses = np.full(len(self.train), np.nan, np.float32)
         self._chances: np.ndarray | None = None
+        self._sums: np.ndarray | None = None
         drawn = self._noise.apply(self.validate.crops.float(), self.validate.depths, np.random.default_rng([seed, 1]))
         self._seen = [one.to(self._device) for one in drawn]
 

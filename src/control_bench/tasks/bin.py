@@ -34,6 +34,7 @@ class BinSettings(GraspSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(5 <= self.count <= 20, f"count: {self.count!r} should be 5 to 20")
+        require(not self.shift_most, "shift_most: in a heap nothing is moved: leave it out")
         require(not self.closed_loop, "closed_loop: a heap is cleared with one picture a grasp: leave it out")
 
 

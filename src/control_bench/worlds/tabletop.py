@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from control_bench.errors import BadInput
 from control_bench.grasping.camera import Camera
 from control_bench.grasping.depth_noise import DepthNoise
-from control_bench.grasping.grasps import NO_GRASP
+from control_bench.grasping.grasps import GRASP_TIME, NO_GRASP
 from control_bench.grasping.objects import load_object
 from control_bench.worlds.base import Readings
 from control_bench.worlds.grasp_motion import GraspMotion, Phase
@@ -23,8 +23,6 @@ from control_bench.worlds.tabletop_scene import Placement, TabletopScene
 SLOT = 8
 """Numbers for an object: which one, x y z, m, and the quaternion x y z w."""
 NO_OBJECT = np.array([-1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
-LONGEST = 8.0
-"""s: a grasp that takes longer has failed."""
 SHIFT_TIME = (0.2, 0.7)
 """s after the first command: when an object is moved."""
 
@@ -117,7 +115,7 @@ class TabletopWorld:
         if command[4] >= 0.0:
             motion.command(command[:4])
         # Where nothing was ever asked for, the hand waits at home: nothing moves, and no physics need be done.
-        steps = 0 if motion.phase == Phase.HOME else self._steps or round(LONGEST / PHYSICS_STEP)
+        steps = 0 if motion.phase == Phase.HOME else self._steps or round(GRASP_TIME / PHYSICS_STEP)
         for _ in range(steps):
             motion.step()
             scene.bullet.stepSimulation()
@@ -128,7 +126,7 @@ class TabletopWorld:
                 self._shifts[row, 0] = np.inf
             if motion.phase == Phase.DONE:
                 break
-        if motion.phase == Phase.DONE or (steps and not self._steps) or self._times[row] > LONGEST:
+        if motion.phase == Phase.DONE or (steps and not self._steps) or self._times[row] > GRASP_TIME:
             self._finish(row, scene, motion)
 
     def _finish(self, row: int, scene: TabletopScene, motion: GraspMotion) -> None:
