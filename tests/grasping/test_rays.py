@@ -45,3 +45,11 @@ def test_nothing_is_met_beyond_the_reach():
 def test_an_objects_rays_are_made_once():
     one, other = box(0.02, 0.02, 0.02), box(0.02, 0.02, 0.02)
     assert rays_onto(one) is rays_onto(one) is not rays_onto(other)
+
+
+def test_thousands_of_objects_can_be_kept():
+    # A device of embree's own for each crashed the process at some thousand.
+    obj = box(0.03, 0.04, 0.05)
+    many = [Rays(obj) for _ in range(3000)]
+    face, way = many[-1].first(np.array([[-0.1, 0.0, 0.0]]), np.array([[1.0, 0.0, 0.0]]), 0.2)
+    assert face[0] >= 0 and way[0] == pytest.approx(0.085, abs=1e-6)

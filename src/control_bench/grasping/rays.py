@@ -1,6 +1,6 @@
 """What rays meet of an object: embree, asked for thousands at once."""
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from embreex.mesh_construction import TriangleMesh
@@ -10,12 +10,17 @@ from embreex.rtcore_scene import EmbreeScene
 from control_bench.grasping.meshes import ObjectMesh
 
 
+@cache
+def _device() -> EmbreeDevice:
+    """One for all: embree crashes where a process has some thousand."""
+    return EmbreeDevice()
+
+
 class Rays:
     """Rays onto one object, in its own frame."""
 
     def __init__(self, obj: ObjectMesh) -> None:
-        self._device = EmbreeDevice()
-        self._scene = EmbreeScene(self._device)
+        self._scene = EmbreeScene(_device())
         TriangleMesh(self._scene, obj.triangles.astype(np.float32))
 
     def first(self, origins: np.ndarray, directions: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
