@@ -75,6 +75,27 @@ def test_a_closed_loop_in_real_time(ros, tmp_path):
     assert all(15 < episode.steps < 40 for episode in episodes)
 
 
+def test_a_heap_is_cleared_in_real_time(ros, tmp_path):
+    # One grasp after the other, each with pictures all the way.
+    store = tmp_path / "bin.db"
+    launch = ros.launch(
+        "task:=bin", "episodes:=1", "seed:=5", "planner:=false", "settings:=task.count=5", f"store:={store}",
+        file="grasp.launch",
+    )  # fmt: skip
+    launch.wait(150)
+    assert "finished cleanly" in launch.text(), launch.text()[-3000:]
+    with Store(store, create=False) as opened:
+        (episode,) = opened.episodes(next(iter(opened.runs())))
+    assert episode.scores["cleared"] >= 0.8 and 60 < episode.steps < 300
+
+
+def test_a_grasp_in_one_go_is_refused_in_real_time(ros):
+    # Its camera would tell every 8 s, and be taken for dead.
+    launch = ros.launch("closed_loop:=false", "planner:=false", file="grasp.launch")
+    launch.wait(60)
+    assert "closed_loop: in real time pictures come all the way" in launch.text()
+
+
 def planner(ros, what: str, *parameters: str):
     """The planner's node, and a camera that shows it something."""
     ros.core()

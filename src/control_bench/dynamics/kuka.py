@@ -18,6 +18,12 @@ DIFFERENCE = 1e-6
 """rad and rad/s: half the width of the differences."""
 
 
+def kuka_with(parts: str) -> str:
+    """The text of that URDF with more links and joints, and its meshes by their whole paths."""
+    text = KUKA_URDF.read_text().replace('filename="meshes', f'filename="{KUKA_URDF.parent}/meshes')
+    return text.replace("</robot>", parts + "</robot>")
+
+
 class KukaArm(ArmModel):
     """Seven joints, hand space in metres from the base, z up.
 

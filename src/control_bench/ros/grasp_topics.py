@@ -11,6 +11,7 @@ from control_bench.controllers.base import Controller
 from control_bench.errors import BadInput
 from control_bench.grasping.grasps import NO_GRASP
 from control_bench.msg import Grasp, GraspState
+from control_bench.ros import world_realtime
 from control_bench.ros.collector import Moment
 from control_bench.ros.depth_messages import (
     depth_message,
@@ -22,7 +23,9 @@ from control_bench.ros.depth_messages import (
 )
 from control_bench.ros.frames import transform3
 from control_bench.ros.grasp_view import GraspLookOn, GraspView
+from control_bench.ros.parameters import WorldParameters
 from control_bench.ros.topics import NoScene, Topics
+from control_bench.settings import require
 from control_bench.tasks.grasp import Grasp as GraspTask
 from control_bench.worlds.base import Readings
 from control_bench.worlds.boxes import quaternion_of
@@ -38,7 +41,7 @@ class GraspTopics(Topics):
 
     types = {DEPTH: Image, INFO: CameraInfo, STATE: GraspState}
     pace, answers, brakes = STATE, True, True
-    realtime = "control_bench.ros.world_realtime:main"
+    realtime = "control_bench.ros.grasp_topics:realtime"
     command, Command = "grasp", Grasp
     stop = NO_GRASP
 
@@ -133,3 +136,12 @@ class GraspTopics(Topics):
 
     def make_look_on(self, controller: Controller) -> GraspLookOn:
         return GraspLookOn(self.frame, controller)
+
+
+def realtime(task: GraspTask, parameters: WorldParameters) -> None:
+    """The world in real time; BadInput where a step is a whole grasp: a camera that tells every 8 s seems dead."""
+    require(
+        task.settings.closed_loop,
+        "closed_loop: in real time pictures come all the way: set task.closed_loop=true, or clock:=lockstep",
+    )
+    world_realtime.main(task, parameters)

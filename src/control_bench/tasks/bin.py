@@ -13,11 +13,15 @@ from control_bench.settings import require
 from control_bench.tasks.base import Judgement
 from control_bench.tasks.grasp import Grasp, GraspSettings
 from control_bench.worlds.base import Readings
+from control_bench.worlds.phase import Phase
 
 FALL = 0.1
 """m over the table, or what lies there, from which objects fall."""
 FAILURES = 3
 """In a row, after which nobody tries any longer."""
+MEMORY = ("picked", "failed", "tries", "idle")
+IDLE = 1.0
+"""s, that a hand waits at home for a grasp before that counts as a failure too; in one go a step is longer."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,10 @@ class BinSettings(GraspSettings):
         super().__post_init__()
         require(5 <= self.count <= 20, f"count: {self.count!r} should be 5 to 20")
         require(not self.shift_most, "shift_most: in a heap nothing is moved: leave it out")
-        require(not self.closed_loop, "closed_loop: a heap is cleared with one picture a grasp: leave it out")
 
 
 class Bin(Grasp):
-    """See Grasp. A step is a whole grasp; a controller that sees none to be had has failed too."""
+    """See Grasp. A controller that sees no grasp to be had has failed too."""
 
     name = "bin"
     Settings = BinSettings
@@ -47,7 +50,7 @@ class Bin(Grasp):
 
     def __init__(self, settings: BinSettings | None = None, rows: int = 1) -> None:
         super().__init__(settings, rows)
-        self._picked, self._failed = np.zeros((2, rows), np.int64)
+        self._picked, self._failed, self._tries, self._idle = np.zeros((4, rows), np.int64)
 
     @property
     def slots(self) -> int:
@@ -63,8 +66,14 @@ class Bin(Grasp):
 
     def judge(self, readings: Readings, first: np.ndarray) -> Judgement:
         self._count(readings, first)
+        waits = (readings["phase"] == Phase.HOME) & ~readings["finished"] & (readings["command"][:, 4] < 0.0)
+        self._idle = np.where(waits & ~first, self._idle + 1, 0)
+        late = self._idle * self.step_duration >= IDLE
+        self._idle[late] = 0
+        tried = (readings["finished"] | late) & ~first
+        self._tries = np.where(first, 0, self._tries + tried)
         self._picked = np.where(first, 0, self._picked + self._held)
-        self._failed = np.where(first | self._held, 0, self._failed + 1)
+        self._failed = np.where(first | self._held, 0, self._failed + tried)
         over = ((readings["left"] == 0) | (self._failed >= FAILURES)) & ~first
         return Judgement(self._held.astype(float), over, np.zeros(self.rows, dtype=bool))
 
@@ -73,18 +82,18 @@ class Bin(Grasp):
 
     def scores(self, row: int) -> dict[str, float]:
         """success_rate: of the grasps. cleared: the share of the objects that were grasped. picks_an_hour: objects
-        grasped, at the time that a whole grasp is given, without planning."""
-        picked, steps = float(self._picked[row]), float(self._steps[row])
-        rate = picked / steps
+        grasped, at the time that passed in simulation."""
+        picked = float(self._picked[row])
         return super().scores(row) | {
-            "success_rate": rate,
+            "success_rate": picked / max(float(self._tries[row]), 1.0),
             "cleared": picked / self.settings.count,
-            "picks_an_hour": rate * 3600.0 / self.step_duration,
+            "picks_an_hour": picked * 3600.0 / (float(self._steps[row]) * self.step_duration),
         }
 
     def get_state(self) -> dict:
-        return super().get_state() | {"picked": self._picked.copy(), "failed": self._failed.copy()}
+        return super().get_state() | {name: getattr(self, f"_{name}").copy() for name in MEMORY}
 
     def set_state(self, state: dict) -> None:
         super().set_state(state)
-        self._picked, self._failed = np.array(state["picked"]), np.array(state["failed"])
+        for name in MEMORY:
+            setattr(self, f"_{name}", np.array(state[name]))

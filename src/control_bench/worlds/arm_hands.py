@@ -6,7 +6,6 @@ where the joints are for a hand that points straight down is then known in close
 whatever came before.
 """
 
-import re
 import xml.etree.ElementTree as xml
 from collections.abc import Sequence
 from math import acos, atan2, hypot, pi
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pybullet_data
 
-from control_bench.dynamics.kuka import KUKA_URDF
+from control_bench.dynamics.kuka import kuka_with
 from control_bench.worlds.hands import Hand
 from control_bench.worlds.wsg50 import wsg50
 
@@ -109,9 +108,8 @@ class KukaHand(ArmHand):
         return KUKA_FLANGE + self.gripper.palm[2] + self.gripper.finger[2] - self.gripper.reach
 
     def _urdf(self) -> str:
-        text = re.sub(r'filename="meshes', f'filename="{KUKA_URDF.parent}/meshes', KUKA_URDF.read_text())
         fixed = FIXED.format(parent="lbr_iiwa_link_7", distance=self._distance, turn=pi)
-        return text.replace("</robot>", wsg50(self.gripper) + fixed + "</robot>")
+        return kuka_with(wsg50(self.gripper) + fixed)
 
     def _angles(self, position: Sequence[float], yaw: float) -> Sequence[float]:
         turn, upper, fore = self._lean(position, 0.081 + self._distance)

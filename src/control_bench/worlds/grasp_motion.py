@@ -1,11 +1,11 @@
 """How a hand grasps: over to the grasp, down, close, up, shake; a set point that moves smoothly from phase to phase."""
 
 import math
-from enum import IntEnum
 
 import numpy as np
 
 from control_bench.worlds.hands import PHYSICS_STEP, Hand
+from control_bench.worlds.phase import Phase
 
 HOME = (0.0, -0.55, 0.35, 0.0)
 """x y z, m, and yaw, rad: out of the camera's sight."""
@@ -23,18 +23,6 @@ CLOSING, SETTLING, SHAKING = 0.5, 0.15, 1.0
 """s: that the jaws are given, that the hand is given to come to rest before them, and that it shakes."""
 SHAKE, BEAT = 0.02, 2.0
 """m to either side, along x and z, and Hz."""
-
-
-class Phase(IntEnum):
-    """What a hand does; DONE after the shake."""
-
-    HOME = 0
-    TRAVEL = 1
-    DESCEND = 2
-    CLOSE = 3
-    LIFT = 4
-    SHAKE = 5
-    DONE = 6
 
 
 class GraspMotion:

@@ -1,13 +1,12 @@
 """pybullet's KUKA arm that carries a plate, and the pole on it: what a cart does on the floor, done by an arm."""
 
-import re
 import tempfile
 from collections.abc import Sequence
 
 import numpy as np
 
 from control_bench.dynamics.bullet import pybullet
-from control_bench.dynamics.kuka import KUKA_URDF
+from control_bench.dynamics.kuka import kuka_with
 from control_bench.worlds.boxes import read_box, rotation_of
 from control_bench.worlds.carriers import BulletScene
 from control_bench.worlds.cartpole import PHYSICS_STEP
@@ -34,8 +33,7 @@ PLATE = """
   </link>
   <joint name="plate" type="fixed">
     <parent link="lbr_iiwa_link_7"/><child link="plate"/><origin xyz="0 0 0.06"/>
-  </joint>
-</robot>"""
+  </joint>"""
 
 
 class KukaPlate(BulletScene):
@@ -61,9 +59,8 @@ class KukaPlate(BulletScene):
 
     def _load_arm(self) -> int:
         """The arm with the plate screwed to its hand: pybullet's own URDF and a link more."""
-        text = re.sub(r'filename="meshes', f'filename="{KUKA_URDF.parent}/meshes', KUKA_URDF.read_text())
         with tempfile.NamedTemporaryFile("w", suffix=".urdf") as file:
-            file.write(text.replace("</robot>", PLATE))
+            file.write(kuka_with(PLATE))
             file.flush()
             return self.bullet.loadURDF(file.name, useFixedBase=True)
 

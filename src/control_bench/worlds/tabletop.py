@@ -16,8 +16,9 @@ from control_bench.grasping.depth_noise import DepthNoise
 from control_bench.grasping.grasps import GRASP_TIME, NO_GRASP
 from control_bench.grasping.objects import load_object
 from control_bench.worlds.base import Readings
-from control_bench.worlds.grasp_motion import GraspMotion, Phase
+from control_bench.worlds.grasp_motion import GraspMotion
 from control_bench.worlds.hands import PHYSICS_STEP
+from control_bench.worlds.phase import Phase
 from control_bench.worlds.tabletop_scene import Placement, TabletopScene
 
 SLOT = 8

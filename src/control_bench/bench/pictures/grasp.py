@@ -8,7 +8,7 @@ from control_bench.bench.pictures.base import SIZE, Picture
 from control_bench.grasping.camera import Camera, Intrinsics, Viewpoint
 from control_bench.grasping.objects import load_object
 from control_bench.tasks.grasp import Grasp
-from control_bench.worlds.grasp_motion import Phase
+from control_bench.worlds.phase import Phase
 
 FINE = 2
 """Edges are smooth as every pixel is the mean of so many by so many."""
