@@ -59,6 +59,7 @@ class GraspController(Controller):
 
     def begin(self, seed: int) -> None:
         super().begin(seed)
+        self.last = Planned.none()
         self._action = NO_GRASP.astype(np.float32)
 
     def plan(self, image: DepthImage) -> Planned:
@@ -71,9 +72,9 @@ class GraspController(Controller):
         if self._hides_the_target(robot):
             return self._action
         planned = self.plan(image) if image.mask.any() else Planned.none()
+        self.last = planned
         if not len(planned.grasps):
             return NO_GRASP.astype(np.float32)
-        self.last = planned
         x, y, z, yaw = planned.grasps[:1].placed(self.camera)[0]
         self._action = np.array([x, y, z, yaw, planned.qualities[0]], np.float32)
         return self._action

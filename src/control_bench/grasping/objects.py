@@ -3,12 +3,10 @@ on, and a few of its others."""
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 from control_bench.errors import BadInput, nearest
 from control_bench.grasping.meshes import MESHES, ObjectMesh, read_object
 
-Split = Literal["train", "validate", "test"]
 SPLITS: dict[str, range] = {"train": range(0, 800), "validate": range(800, 900), "test": range(900, 1000)}
 """Of random_urdfs, by number."""
 EMPTY = (168,)

@@ -155,7 +155,7 @@ class TabletopWorld:
 
     def read(self) -> Readings:
         """depth (rows, height, width), m, 0 where nothing is seen; hand (rows, 5): x y z, m, and yaw, rad, of the grip
-        point, and between the jaws, m; phase (rows,): see `grasp_motion.Phase`; finished, held (rows,): whether a grasp
+        point, and between the jaws, m; phase (rows,): see `Phase`; finished, held (rows,): whether a grasp
         came to its end in the last step, and whether it was one; left (rows,): objects on the table; objects (rows,
         slots, SLOT); command (rows, 5): the last."""
         return {name: values.copy() for name, values in self._readings.items()}
