@@ -13,9 +13,9 @@ from control_bench.controllers.dexnet import SURE, DexNet, DexNetSettings
 from control_bench.controllers.grasping import HIDING, TALLEST, GraspController, Planned, without_robot
 from control_bench.controllers.random_grasp import RandomGrasp
 from control_bench.errors import BadInput
+from control_bench.grasping.command import NO_GRASP
 from control_bench.grasping.depth_image import DepthImage, Table
 from control_bench.grasping.depth_noise import DepthNoise
-from control_bench.grasping.grasps import NO_GRASP
 from control_bench.grasping.gripper import GRIPPERS, gripper_of
 from control_bench.grasping.image_grasps import ImageGrasps
 from control_bench.learning.checkpoint import save

@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 import control_bench  # noqa: F401  (registers the environments)
 from control_bench.env import TaskEnv
 from control_bench.errors import BadInput
-from control_bench.grasping.grasps import NO_GRASP
+from control_bench.grasping.command import NO_GRASP
 from control_bench.grasping.objects import load_object
 from control_bench.grasping.stable_poses import stable_poses
 from control_bench.plan import make_plan

@@ -14,8 +14,8 @@ from scipy.spatial.transform import Rotation
 
 from control_bench.errors import BadInput
 from control_bench.grasping.camera import Camera, Intrinsics, Viewpoint
+from control_bench.grasping.command import GRASP_TIME, NO_GRASP
 from control_bench.grasping.depth_noise import DepthNoise
-from control_bench.grasping.grasps import GRASP_TIME, NO_GRASP
 from control_bench.worlds.grasp_motion import HOLD_AT, HOME, SHAKE, TRAVEL, TURN, GraspMotion
 from control_bench.worlds.hands import HANDS, PHYSICS_STEP
 from control_bench.worlds.phase import Phase

@@ -13,8 +13,8 @@ from scipy import ndimage
 
 from control_bench.controllers.base import Controller
 from control_bench.grasping.camera import Camera
+from control_bench.grasping.command import NO_GRASP
 from control_bench.grasping.depth_image import DepthImage, Table, fill_holes, standing
-from control_bench.grasping.grasps import NO_GRASP
 from control_bench.grasping.gripper import Gripper
 from control_bench.grasping.image_grasps import ImageGrasps
 

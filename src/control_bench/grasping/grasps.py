@@ -14,11 +14,6 @@ LEAST_DISTANCE = 0.0025
 TABLE_CLEARANCE = 0.005
 """m, that fingertips keep from the table."""
 
-GRASP_TIME = 8.0
-"""s, that a hand is given for a whole grasp; what takes longer has failed."""
-NO_GRASP = np.array([0.0, 0.0, 0.0, 0.0, -1.0])
-"""The action and the command of who sees no grasp to be had: five numbers as of one, its quality less than 0."""
-
 
 @dataclass(frozen=True, eq=False)
 class Grasps:

@@ -9,7 +9,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from control_bench.controllers.base import Controller
 from control_bench.errors import BadInput
-from control_bench.grasping.grasps import NO_GRASP
+from control_bench.grasping.command import NO_GRASP
 from control_bench.msg import Grasp, GraspState
 from control_bench.ros import world_realtime
 from control_bench.ros.collector import Moment

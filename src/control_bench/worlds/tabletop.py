@@ -12,8 +12,8 @@ from scipy.spatial.transform import Rotation
 
 from control_bench.errors import BadInput
 from control_bench.grasping.camera import Camera
+from control_bench.grasping.command import GRASP_TIME, NO_GRASP
 from control_bench.grasping.depth_noise import DepthNoise
-from control_bench.grasping.grasps import GRASP_TIME, NO_GRASP
 from control_bench.grasping.objects import load_object
 from control_bench.worlds.base import Readings
 from control_bench.worlds.grasp_motion import GraspMotion
