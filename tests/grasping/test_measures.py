@@ -121,11 +121,10 @@ def test_what_is_kept_has_the_share_asked_for(right, wrong, share, seed):
     kept = at_share(success, share, rng)
     assert len(set(kept)) == len(kept) and (np.diff(kept) > 0).all()
     held, lost = success[kept].sum(), (~success[kept]).sum()
-    # All of the one kind, and of the other no more than half a grasp off.
-    if held == right:
-        assert abs(lost - (1.0 - share) / share * right) <= 0.5 + 1e-9
-    else:
-        assert lost == wrong and abs(held - share / (1.0 - share) * wrong) <= 0.5 + 1e-9
+    # All of the one kind, and of the other no more than half a grasp off; of few, it may be all of both.
+    fewer_failures = held == right and abs(lost - (1.0 - share) / share * right) <= 0.5 + 1e-9
+    fewer_successes = lost == wrong and abs(held - share / (1.0 - share) * wrong) <= 0.5 + 1e-9
+    assert fewer_failures or fewer_successes
 
 
 def test_each_is_as_likely_to_be_kept():
