@@ -1,7 +1,9 @@
 """Where the package's maps, robots, settings and policies lie: in the source tree, or in share/ of what installed
 it; and classes by their names."""
 
+import contextlib
 import importlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,3 +40,16 @@ def load_class(target: str) -> Any:
     """A class or function by `module:name`, imported only now."""
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+@contextlib.contextmanager
+def needing(what: str, extras: str) -> Iterator[None]:
+    """Around imports of libraries that only some installs have: BadInput, with what to install, where one is missing.
+
+    Args:
+        what: needs them, as the error names it. extras: ours that bring them, with commas between.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise BadInput(f"{what} needs {error.name}: pip install 'control_bench[{extras}]'") from None

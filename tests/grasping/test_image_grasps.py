@@ -24,6 +24,7 @@ from control_bench.grasping.image_grasps import (
     deepest,
     draw_depths,
     edges,
+    on_mask,
     surface,
 )
 
@@ -116,6 +117,13 @@ def test_pairs_are_on_what_may_be_grasped():
     everywhere = replace(image, mask=np.ones(image.mask.shape, dtype=bool))
     columns, rows = np.round(pairs(everywhere, count=5000)[0].pixels).astype(int).T
     assert not image.mask[rows, columns].all()
+
+
+def test_what_lies_outside_the_picture_is_on_no_mask():
+    image = seen(FINE, block())
+    image.mask[:] = True
+    pixels = np.array([[0.0, 0.0], [639.4, 479.4], [-0.6, 5.0], [5.0, -0.6], [640.0, 5.0], [5.0, 480.0]])
+    assert on_mask(image, pixels).tolist() == [True, True, False, False, False, False]
 
 
 def test_as_many_are_drawn_as_are_asked_for_each_once_and_from_all_there_are():

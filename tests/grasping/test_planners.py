@@ -10,7 +10,7 @@ from control_bench.errors import BadInput
 from control_bench.grasping.crops import crops
 from control_bench.grasping.gqcnn import make_network, quality
 from control_bench.grasping.gripper import gripper_of
-from control_bench.grasping.image_grasps import DEEP, ImageGrasps, antipodal_pairs, deepest, surface
+from control_bench.grasping.image_grasps import DEEP, ImageGrasps, antipodal_pairs, deepest, on_mask, surface
 from control_bench.grasping.mixture import draw_from, fit_mixture
 from control_bench.grasping.planners import (
     RATED_AT_ONCE,
@@ -18,7 +18,6 @@ from control_bench.grasping.planners import (
     Rater,
     cross_entropy,
     nearby,
-    on_mask,
     rank,
 )
 
@@ -217,13 +216,6 @@ def test_grasps_nearby_are_shifted_and_turned_by_their_deviations_and_stay_betwe
     beside = nearby(image, ImageGrasps(edge[None], np.zeros(1), np.array([0.66])), WSG50, 500, 3.0, 0.0,
                     np.random.default_rng(0))  # fmt: skip
     assert 0 < len(beside) < 400 and on_mask(image, beside.pixels).all()
-
-
-def test_what_lies_outside_the_picture_is_on_no_mask():
-    image = seen(FINE, block())
-    image.mask[:] = True
-    pixels = np.array([[0.0, 0.0], [639.4, 479.4], [-0.6, 5.0], [5.0, -0.6], [640.0, 5.0], [5.0, 480.0]])
-    assert on_mask(image, pixels).tolist() == [True, True, False, False, False, False]
 
 
 @pytest.mark.parametrize(

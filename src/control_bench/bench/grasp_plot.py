@@ -1,16 +1,16 @@
 """A plot of planned grasps: on the depth picture, coloured by their quality, and what the network sees of the best."""
 
 import numpy as np
-import torch
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from control_bench.bench import plot_style as style
-from control_bench.grasping.crops import METRES, crops
+from control_bench.grasping.crops import METRES
 from control_bench.grasping.depth_image import DepthImage
 from control_bench.grasping.gripper import Gripper
 from control_bench.grasping.image_grasps import ImageGrasps
+from control_bench.grasping.planners import crops_of
 
 SHOWN = 8
 MARGIN = 40
@@ -35,9 +35,9 @@ def draw_grasps(image: DepthImage, grasps: ImageGrasps, qualities: np.ndarray, g
     if marked.any() and not marked.all():
         places = np.arange(left, right), np.arange(top, bottom)
         scene.contour(*places, marked, levels=[0.5], colors=style.RUN_COLOURS[5], linewidths=0.8)
-    shades, shade = ScalarMappable(Normalize(0.0, 1.0), QUALITIES), Normalize(0.0, 1.0)
+    shades = ScalarMappable(Normalize(0.0, 1.0), QUALITIES)
     for number in reversed(range(min(SHOWN, len(grasps)))):
-        colour = shades.cmap(shade(qualities[number]))
+        colour = shades.to_rgba(qualities[number])
         half = gripper.opening * image.intrinsics.fx / grasps.depths[number] / 2.0
         _draw_jaws(scene, grasps.pixels[number], grasps.angles[number], half, colour, 2.6 if number == 0 else 1.2)
     scene.set(title="the best grasps" if len(grasps) else "no grasp", xlabel="column, pixels", ylabel="row, pixels")
@@ -64,8 +64,7 @@ def _draw_jaws(axes, middle: np.ndarray, angle: float, half: float, colour, widt
 
 
 def _draw_crop(axes, image: DepthImage, best: ImageGrasps, quality: float, gripper: Gripper) -> None:
-    told = [torch.as_tensor(one, dtype=torch.float32) for one in (best.pixels, best.angles, best.depths)]
-    seen = crops(torch.as_tensor(image.depth, dtype=torch.float32), *told, image.intrinsics.fx)[0].numpy()
+    seen = crops_of(image, best)[0][0].numpy()
     edge = 100.0 * METRES / 2.0
     shown = axes.imshow(-100.0 * seen, cmap="Greys_r", extent=(-edge, edge, edge, -edge), vmin=-6.0, vmax=6.0)
     _draw_jaws(axes, np.zeros(2), 0.0, 100.0 * gripper.opening / 2.0, style.RUN_COLOURS[0], 2.0)

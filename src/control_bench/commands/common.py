@@ -26,9 +26,14 @@ def add_pair(parser: argparse.ArgumentParser) -> None:
         "--controller", required=True, metavar="C", help=f"{', '.join(CONTROLLERS)}, or package.module:Class"
     )
     parser.add_argument("--preset", metavar="NAME", help="settings from config/, such as article, or a YAML file")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments",
-                        help="override a setting, any number of times: task.history=4, learning_rate=0.01 "
-                             "(`control-bench settings` tells all there are)")  # fmt: skip
+    add_set(parser, "task.history=4, learning_rate=0.01 (`control-bench settings` tells all there are)")
+
+
+def add_set(parser: argparse.ArgumentParser, such_as: str) -> None:
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments",
+        help=f"override a setting, any number of times: {such_as}",
+    )  # fmt: skip
 
 
 def add_seed(parser: argparse.ArgumentParser, default: int | None = 0) -> None:

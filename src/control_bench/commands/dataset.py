@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from control_bench.commands.common import Interrupt, add_command, add_seed, positive, progress_bar
-from control_bench.errors import BadInput
+from control_bench.commands.common import Interrupt, add_command, add_seed, add_set, positive, progress_bar
+from control_bench.resources import needing
 from control_bench.settings import fill, parse_assignments
 
 MORE = """DIR gets shards of a thousand grasps each, NumPy's .npz with a column an array, and card.json, which
@@ -25,19 +25,14 @@ def add(commands) -> None:
         "--objects", metavar="O", help="other objects: a folder of meshes, files, with commas between (default: ours)"
     )
     parser.add_argument("--processes", type=positive, default=1, metavar="P", help="that draw at once (default 1)")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments",
-        help="override a setting of the generative model, any number of times (card.json lists them)",
-    )  # fmt: skip
+    add_set(parser, "friction=0.4 (card.json lists all of the generative model's)")
     add_seed(parser)
 
 
 def _dataset(arguments: argparse.Namespace) -> int:
-    try:
+    with needing("dataset", "grasp"):
         from control_bench.grasping.dataset import SHARD, generate, make_card, missing
         from control_bench.grasping.examples import ExampleSettings
-    except ModuleNotFoundError as error:
-        raise BadInput(f"dataset needs {error.name}: pip install 'control_bench[grasp]'") from None
     folder = Path(arguments.out).expanduser()
     settings = fill(ExampleSettings, parse_assignments(arguments.assignments), "--set")
     card = make_card(settings, arguments.seed, arguments.objects)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from control_bench.commands.common import add_command, add_pair, plan_from
-from control_bench.errors import BadInput
+from control_bench.resources import needing
 
 MORE = """The file takes `observation` (rows, ...) and gives `action` (rows, ...), both as the task has
 them, and tells in its metadata what it was made with. Its actions are compared with ours before it
@@ -25,10 +25,8 @@ def _export(arguments: argparse.Namespace) -> int:
     plan.check_trained()
     task = plan.make_task()
     controller = plan.make_controller(task)
-    try:
+    with needing("export", "learn,export"):
         from control_bench.learning.export import export
-    except ModuleNotFoundError as error:
-        raise BadInput(f"export needs {error.name}: pip install 'control_bench[learn,export]'") from None
     apart = export(controller, plan.about(task), Path(arguments.out))
     print(f"wrote {arguments.out}; onnxruntime's actions differ from {plan.controller}'s by {apart:.1g} at most")
     return 0

@@ -5,17 +5,17 @@ import json
 import time
 from pathlib import Path
 
-from control_bench.commands.common import add_command
-from control_bench.errors import BadInput
+from control_bench.commands.common import add_command, add_set
 from control_bench.files import write_beside
 from control_bench.plan import make_plan
+from control_bench.resources import needing
 from control_bench.settings import parse_assignments
 
-MORE = """The picture is .npy, floats in metres, or .png, 16 bits in millimetres; 0, NaN and infinity mean
-that nothing was seen. The table is found by itself, and grasps are looked for on what stands on it,
-or where --segmask is white. What it tells is in pixels, m and rad: of the picture, and position and
-quaternion (x y z w) in the camera's optical frame: x along the jaws' axis, z where the gripper goes.
-Where nothing can be had it says why, and exits with 1."""
+MORE = """The picture is .npy, floats in metres or unsigned whole numbers in millimetres, or .png, 16 bits in
+millimetres; 0, NaN and infinity mean that nothing was seen. The table is found by itself, and grasps
+are looked for on what stands on it, or where --segmask is white. What it tells is in pixels, m and
+rad: of the picture, and position and quaternion (x y z w) in the camera's optical frame: x along the
+jaws' axis, z where the gripper goes. Where nothing can be had it says why, and exits with 1."""
 EXAMPLES = """  control-bench grasp plan depth.npy --intrinsics camera.intr --show grasp.png
   control-bench grasp plan depth.png --intrinsics camera.intr --segmask mask.png --json
   control-bench grasp plan depth.npy --intrinsics camera.intr --set planner=fully_convolutional"""
@@ -29,21 +29,16 @@ def add(commands) -> None:
     parser.add_argument("--intrinsics", required=True, metavar="F", help="of its camera, .intr")
     parser.add_argument("--segmask", metavar="F", help="where grasps may be: .png of the same size, white there")
     parser.add_argument("--checkpoint", metavar="F", help="network: a file or a training folder (default: ours)")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments",
-                        help="override a setting: planner, budget, hand, ... (`control-bench settings grasp "
-                             "--controller dexnet` tells all there are)")  # fmt: skip
+    add_set(parser, "budget=0.2, task.hand=panda (`control-bench settings grasp --controller dexnet` tells all)")
     parser.add_argument("--show", metavar="F", help="write a picture of the best grasps, .png")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def _grasp(arguments: argparse.Namespace) -> int:
-    try:
-        from control_bench.controllers.grasping import Planned
+    with needing("grasp", "grasp"):
         from control_bench.grasping.advice import advise
         from control_bench.grasping.depth_files import check_size, read_depth, read_intrinsics, read_mask
         from control_bench.grasping.depth_image import DepthImage
-    except ModuleNotFoundError as error:
-        raise BadInput(f"grasp needs {error.name}: pip install 'control_bench[grasp]'") from None
     depth, intrinsics = read_depth(arguments.depth), read_intrinsics(arguments.intrinsics)
     check_size(intrinsics, depth, arguments.depth)
     mask = read_mask(arguments.segmask, depth.shape) if arguments.segmask else None
@@ -56,7 +51,7 @@ def _grasp(arguments: argparse.Namespace) -> int:
     planner.deadline = planner.settings.budget
     started = time.perf_counter()
     image = DepthImage.of(depth, intrinsics, mask)
-    planned = planner.plan(image) if image.mask.any() else Planned.none()
+    planned = planner.plan_any(image)
     seconds = time.perf_counter() - started
     if arguments.show:
         from control_bench.bench.grasp_plot import draw_grasps

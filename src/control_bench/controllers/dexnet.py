@@ -14,16 +14,24 @@ from control_bench.controllers.base import Trainable
 from control_bench.controllers.grasping import GraspController, Planned
 from control_bench.errors import BadInput
 from control_bench.grasping.camera import Camera
-from control_bench.grasping.crops import PIXELS, crops
+from control_bench.grasping.crops import PIXELS
 from control_bench.grasping.depth_image import DepthImage
 from control_bench.grasping.fully_convolutional import fully_convolutional
 from control_bench.grasping.gqcnn import Architecture, entropies, make_network, quality
 from control_bench.grasping.gripper import Gripper, gripper_of
-from control_bench.grasping.planners import RATED_AT_ONCE, PlannerSettings, Rater, cross_entropy, rank
+from control_bench.grasping.planners import (
+    RATED_AT_ONCE,
+    Planner,
+    PlannerSettings,
+    Rater,
+    crops_of,
+    cross_entropy,
+    rank,
+)
 from control_bench.grasping.training_settings import GraspTrainingSettings
 from control_bench.settings import require
 
-PLANNERS = {"cem": cross_entropy, "ranking": rank, "fully_convolutional": fully_convolutional}
+PLANNERS: dict[str, Planner] = {"cem": cross_entropy, "ranking": rank, "fully_convolutional": fully_convolutional}
 SURE = 8
 """Of the best grasps, from which the surest is taken where dropout tells how sure the network is."""
 
@@ -86,11 +94,9 @@ class DexNet(GraspController, Trainable):
         """With the one of the best put first that passes with dropout think best: the more probable of two outcomes is,
         the less is the predictive entropy."""
         best = planned.grasps[:SURE]
-        told = [torch.as_tensor(one, dtype=torch.float32) for one in (best.pixels, best.angles, best.depths)]
-        seen = crops(rater.depth, *told, rater.image.intrinsics.fx)
         with torch.random.fork_rng():
             torch.manual_seed(int(self.rng.integers(2**62)))  # of dropout
-            mean, _ = entropies(self.network, seen, told[2], self.settings.passes)
+            mean, _ = entropies(self.network, *crops_of(rater.image, best), self.settings.passes)
         first = int(mean.argmax())
         order = np.r_[first, np.delete(np.arange(len(planned.qualities)), first)]
         return replace(planned, grasps=planned.grasps[order], qualities=planned.qualities[order])

@@ -63,16 +63,19 @@ class GraspController(Controller):
         self._action = NO_GRASP.astype(np.float32)
 
     def plan(self, image: DepthImage) -> Planned:
-        """The grasps of a picture."""
+        """The grasps of a picture that shows something to grasp."""
         raise NotImplementedError
+
+    def plan_any(self, image: DepthImage) -> Planned:
+        """The grasps of any picture: none where nothing is to be grasped."""
+        return self.plan(image) if image.mask.any() else Planned.none()
 
     def act(self, observation: np.ndarray) -> np.ndarray:
         """The best grasp; while the robot itself hides what is there, the one before."""
         image, robot = self.see(observation)
         if self._hides_the_target(robot):
             return self._action
-        planned = self.plan(image) if image.mask.any() else Planned.none()
-        self.last = planned
+        self.last = planned = self.plan_any(image)
         if not len(planned.grasps):
             return NO_GRASP.astype(np.float32)
         x, y, z, yaw = planned.grasps[:1].placed(self.camera)[0]
@@ -107,7 +110,7 @@ def without_robot(depth: np.ndarray, table: Table) -> tuple[np.ndarray, np.ndarr
     """What stands on the table and is in one piece with nothing as tall as a robot, and what is; bool (height, width)
     both, the robot with some pixels around it."""
     mask = standing(depth, table)
-    tall = mask & ((table.picture - depth) * max(abs(table.normal[2]), 0.1) > TALLEST)
+    tall = mask & ((table.picture - depth) * table.steepness > TALLEST)
     if not tall.any():
         return mask, np.zeros_like(mask)
     pieces, _ = ndimage.label(mask)

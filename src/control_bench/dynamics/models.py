@@ -4,6 +4,7 @@ from control_bench.dynamics.arms import ARMS
 from control_bench.dynamics.base import ArmModel
 from control_bench.dynamics.planar_arm import PlanarArm
 from control_bench.errors import BadInput, nearest
+from control_bench.resources import needing
 
 KUKA = "kuka"
 NAMES = (*ARMS, KUKA)
@@ -17,8 +18,6 @@ def make_model(name: str, dt: float, integrator: str = "semi_implicit") -> ArmMo
         raise BadInput(f"unknown arm '{name}', {nearest(name, NAMES)}")
     if integrator != "semi_implicit":
         raise BadInput(f"integrator: {integrator} is not pybullet's: leave it semi_implicit for arm: kuka")
-    try:
+    with needing("arm 'kuka'", "bullet"):
         from control_bench.dynamics.kuka import KukaArm
-    except ModuleNotFoundError:
-        raise BadInput("arm 'kuka' needs pybullet: pip install 'control_bench[bullet]'") from None
     return KukaArm(dt)

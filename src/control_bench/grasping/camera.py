@@ -5,6 +5,7 @@ x to the right, y down and z forward (REP-103); depth is along z, m.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -153,3 +154,14 @@ class Camera:
             points = np.ascontiguousarray(view.to_camera(vertices))
             _draw_triangles(points, faces, bodies, i.fx, i.fy, i.cx, i.cy, NEAR, depth, body)
         return depth, body
+
+    def render_shapes(self, shapes: Iterable[tuple[np.ndarray, np.ndarray, int]]) -> tuple[np.ndarray, np.ndarray]:
+        """As `render`, of several meshes: the vertices (v, 3) of each, m, in the world, its faces (f, 3), and which
+        body, from 1, it is of."""
+        vertices, faces, bodies, count = [np.zeros((0, 3))], [np.zeros((0, 3), np.int32)], [np.zeros(0, np.int32)], 0
+        for corners, triangles, body in shapes:
+            vertices.append(corners)
+            faces.append(triangles + count)
+            bodies.append(np.full(len(triangles), body, np.int32))
+            count += len(corners)
+        return self.render(*map(np.concatenate, (vertices, faces, bodies)))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from control_bench import __version__
 from control_bench.errors import BadInput
@@ -181,8 +182,6 @@ def generate(
 
 def _work(folder: Path, card: Card, numbers: list[int], connection) -> None:
     """A worker: tells of every shard, and is told whether to go on; ends where nobody listens any more."""
-    import torch
-
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent says when to stop
     try:

@@ -63,6 +63,12 @@ class Table:
         return -self._plane / np.linalg.norm(self._plane)
 
     @property
+    def steepness(self) -> float:
+        """How much of a difference in depth is one in height, about: a camera that looks at an angle sees heights
+        larger, and one that looks along the table tells nothing of them."""
+        return max(math.fabs(self.normal[2]), 0.1)
+
+    @property
     def away(self) -> float:
         """m, from the camera's centre to the plane."""
         return float(1.0 / np.linalg.norm(self._plane))
@@ -73,10 +79,6 @@ class Table:
         i, n = camera.intrinsics, camera.view.axes[:, 2]
         slope = -np.array([n[0] / i.fx, n[1] / i.fy]) / camera.view.eye[2]
         return cls(slope, float(-n[2] / camera.view.eye[2] - slope @ (i.cx, i.cy)), i)
-
-    def height(self, points: np.ndarray) -> np.ndarray:
-        """Of points (..., 3) of the optical frame over the table, m."""
-        return points @ self.normal + self.away
 
 
 def find_table(depth: np.ndarray, intrinsics: Intrinsics) -> Table | None:
@@ -154,8 +156,7 @@ def standing(depth: np.ndarray, table: Table | None) -> np.ndarray:
         return np.ones(depth.shape, dtype=bool)
     height, width = (edge // 2 * 2 for edge in depth.shape)
     above = (table.picture - depth)[:height, :width].reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
-    tilt = max(math.fabs(table.normal[2]), 0.1)  # a camera that looks at an angle sees heights larger
-    small = ndimage.binary_opening(ndimage.gaussian_filter(above, 1.0) * tilt > STANDS_OUT, iterations=1)
+    small = ndimage.binary_opening(ndimage.gaussian_filter(above, 1.0) * table.steepness > STANDS_OUT, iterations=1)
     names, count = ndimage.label(small)
     if count:
         small &= (np.bincount(names.ravel()) >= SPECK)[names]

@@ -15,8 +15,8 @@ from control_bench.grasping.crops import METRES, PIXELS, affine_sample, shrink
 from control_bench.grasping.depth_image import DepthImage
 from control_bench.grasping.gqcnn import SmallNetwork
 from control_bench.grasping.gripper import Gripper
-from control_bench.grasping.image_grasps import DEEP, ImageGrasps, deepest, surface
-from control_bench.grasping.planners import PlannerSettings, Rater, nearby, on_mask
+from control_bench.grasping.image_grasps import DEEP, ImageGrasps, deepest, on_mask, surface
+from control_bench.grasping.planners import PlannerSettings, Rater, nearby
 
 ANGLES = 12
 STEP = 0.015
@@ -80,6 +80,7 @@ def everywhere(
 def fully_convolutional(rater: Rater, gripper: Gripper, settings: PlannerSettings, rng: np.random.Generator) -> None:
     """Rates the grasps that are best everywhere, and some like them."""
     image, network = rater.image, rater.network
+    picture = torch.as_tensor(image.depth, dtype=torch.float32)
     if not isinstance(network, SmallNetwork):
         raise BadInput("planner: fully_convolutional needs a network of convolutions alone: set architecture=small")
     rows, columns = np.nonzero(image.mask[::GRID, ::GRID])
@@ -95,7 +96,7 @@ def fully_convolutional(rater: Rater, gripper: Gripper, settings: PlannerSetting
             break
         if not there.any():
             continue
-        where, told = everywhere(network, rater.depth, image.intrinsics.fx, depth, angles, pixels[there])
+        where, told = everywhere(network, picture, image.intrinsics.fx, depth, angles, pixels[there])
         places, told = where.reshape(-1, 2), told.ravel()
         turned = np.repeat(angles, told.size // ANGLES)
         best = np.flatnonzero(on_mask(image, places))

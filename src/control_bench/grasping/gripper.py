@@ -14,6 +14,14 @@ ALIKE = 0.002
 """m"""
 
 
+BOX = np.array([
+    (0, 2, 3), (0, 3, 1), (4, 5, 7), (4, 7, 6), (0, 1, 5), (0, 5, 4), (2, 6, 7), (2, 7, 3), (0, 4, 6), (0, 6, 2),
+    (1, 3, 7), (1, 7, 5),
+], np.int32)  # fmt: skip
+"""The triangles of a box, seen from outside against the clock; corner i is at the upper end of axis k where i has bit
+k."""
+
+
 @dataclass(frozen=True)
 class Gripper:
     """Lengths in m.
@@ -49,6 +57,12 @@ class Gripper:
             corners[..., 2, :, axis] = -self.palm[axis] / 2.0, self.palm[axis] / 2.0
         corners[..., 2, :, 2] = top - self.palm[2], top
         return corners
+
+    def mesh(self, width: float) -> tuple[np.ndarray, np.ndarray]:
+        """Vertices (24, 3), m, in the grasp's frame, and faces (36, 3) of those boxes."""
+        ends = (np.arange(8)[:, None] >> np.arange(3)) & 1
+        corners = np.concatenate([box[ends, np.arange(3)] for box in self.boxes(width)])
+        return corners, np.concatenate([BOX + 8 * number for number in range(3)])
 
     def alike(self, other: "Gripper") -> bool:
         """Whether a grasp of one is a grasp of the other: the same opening and fingers, to ALIKE."""

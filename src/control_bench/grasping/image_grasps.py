@@ -9,12 +9,11 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from control_bench.errors import BadInput
 from control_bench.grasping.camera import Camera, Intrinsics
 from control_bench.grasping.depth_image import DepthImage
 from control_bench.grasping.grasps import lowest
 from control_bench.grasping.gripper import Gripper
-from control_bench.settings import require_positive
+from control_bench.settings import require, require_positive
 
 DEEP = (0.005, 0.04)
 """m below the nearest surface at a grasp's middle: where grip points are drawn."""
@@ -90,6 +89,14 @@ def surface(image: DepthImage, pixels: np.ndarray) -> np.ndarray:
     return np.min(block, axis=0)
 
 
+def on_mask(image: DepthImage, pixels: np.ndarray) -> np.ndarray:
+    """Which of the pixels (n, 2) lie where grasps may be, bool (n,)."""
+    height, width = image.mask.shape
+    columns, rows = np.round(pixels).astype(int).T
+    inside = (columns >= 0) & (rows >= 0) & (columns < width) & (rows < height)
+    return inside & image.mask[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)]
+
+
 def draw_depths(image: DepthImage, pixels: np.ndarray, gripper: Gripper, rng: np.random.Generator) -> np.ndarray:
     """Depths of grip points (n,), m: some way below the surface, and not into the table."""
     return np.minimum(surface(image, pixels) + rng.uniform(*DEEP, len(pixels)), deepest(image, pixels, gripper))
@@ -106,8 +113,7 @@ class SamplerSettings:
 
     def __post_init__(self) -> None:
         require_positive(self, "friction", "gradient")
-        if self.smooth < 0:
-            raise BadInput(f"smooth: {self.smooth!r} should be 0 or more")
+        require(self.smooth >= 0, f"smooth: {self.smooth!r} should be 0 or more")
 
 
 def edges(image: DepthImage, settings: SamplerSettings) -> tuple[np.ndarray, np.ndarray]:
@@ -143,11 +149,8 @@ def antipodal_pairs(
     first, second, length = first[facing], second[facing], length[facing]
     ends = np.stack([points[first], points[second]], axis=1)
     middles = ends.mean(axis=1)
-    near = surface(image, middles)
-    fit = length * near / image.intrinsics.fx <= gripper.opening
-    columns, rows = np.round(middles).astype(int).T
-    fit &= image.mask[np.clip(rows, 0, image.mask.shape[0] - 1), np.clip(columns, 0, image.mask.shape[1] - 1)]
-    chosen = np.flatnonzero(fit)
+    fit = length * surface(image, middles) / image.intrinsics.fx <= gripper.opening
+    chosen = np.flatnonzero(fit & on_mask(image, middles))
     if len(chosen) > count:
         chosen = rng.choice(chosen, count, replace=False)
     ends, middles = ends[chosen], middles[chosen]

@@ -23,6 +23,7 @@ from control_bench.grasping.image_grasps import (
     antipodal_pairs,
     deepest,
     draw_depths,
+    on_mask,
     surface,
 )
 from control_bench.grasping.mixture import draw_from, fit_mixture
@@ -55,12 +56,18 @@ class PlannerSettings(SamplerSettings):
         require(0.0 < self.elite <= 1.0, f"elite: {self.elite!r} is a share above 0, at most 1")
 
 
+def crops_of(image: DepthImage, grasps: ImageGrasps) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a network is told of a picture's grasps: crops (n, 32, 32) and depths (n,), m."""
+    told = (image.depth, grasps.pixels, grasps.angles, grasps.depths)
+    picture, pixels, angles, depths = (torch.as_tensor(one, dtype=torch.float32) for one in told)
+    return crops(picture, pixels, angles, depths, image.intrinsics.fx), depths
+
+
 class Rater:
     """Rates the grasps of one picture, as long as there is time."""
 
     def __init__(self, network: nn.Module, image: DepthImage, budget: float) -> None:
         self.network, self.image = network, image
-        self.depth = torch.as_tensor(image.depth, dtype=torch.float32)
         self.deadline = time.monotonic() + budget
         self.grasps, self.qualities = ImageGrasps.none(), np.zeros(0)
 
@@ -76,10 +83,7 @@ class Rater:
             if self.over and len(self.qualities) + len(rated):
                 break
             part = grasps[first : first + RATED_AT_ONCE]
-            told = (torch.as_tensor(one, dtype=torch.float32) for one in (part.pixels, part.angles, part.depths))
-            pixels, angles, depths = told
-            seen = crops(self.depth, pixels, angles, depths, self.image.intrinsics.fx)
-            rated.append(quality(self.network, seen, depths).numpy())
+            rated.append(quality(self.network, *crops_of(self.image, part)).numpy())
         qualities = np.concatenate(rated) if rated else np.zeros(0)
         self.grasps = ImageGrasps.joined([self.grasps, grasps[: len(qualities)]])
         self.qualities = np.concatenate([self.qualities, qualities])
@@ -122,14 +126,6 @@ def cross_entropy(rater: Rater, gripper: Gripper, settings: PlannerSettings, rng
         depths = np.minimum(drawn, deepest(image, middles, gripper))
         grasps = ImageGrasps(middles, np.arctan2(across[:, 1], across[:, 0]), depths)
     rater.rate(grasps)
-
-
-def on_mask(image: DepthImage, pixels: np.ndarray) -> np.ndarray:
-    """Which of the pixels (n, 2) lie where grasps may be, bool (n,)."""
-    height, width = image.mask.shape
-    columns, rows = np.round(pixels).astype(int).T
-    inside = (columns >= 0) & (rows >= 0) & (columns < width) & (rows < height)
-    return inside & image.mask[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)]
 
 
 def nearby(

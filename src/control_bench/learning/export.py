@@ -16,6 +16,7 @@ from control_bench.errors import BadInput
 from control_bench.files import write_beside
 from control_bench.learning.encoders import Pictures
 from control_bench.learning.network_policy import NetworkPolicy
+from control_bench.resources import needing
 
 CHECKED = 64
 """Observations drawn that both must answer alike."""
@@ -46,12 +47,10 @@ def export(controller: Controller, about: dict[str, Any], path: Path) -> float:
     """
     if not isinstance(controller, NetworkPolicy):
         raise BadInput(f"{type(controller).__name__} has no network to export: take a learner with one, such as naf")
-    try:
+    with needing("export", "export"):
         import onnx
         import onnxruntime
         import onnxscript  # noqa: F401 (torch wants it)
-    except ModuleNotFoundError as error:
-        raise BadInput(f"export needs {error.name}: pip install 'control_bench[export]'") from None
     observation = _some(controller, CHECKED)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch about itself

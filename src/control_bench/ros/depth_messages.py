@@ -8,6 +8,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from control_bench.errors import BadInput
 from control_bench.grasping.camera import Intrinsics
+from control_bench.grasping.command import from_above
 from control_bench.grasping.depth_files import metres
 
 ENCODINGS = {"32FC1": np.dtype(np.float32), "16UC1": np.dtype(np.uint16), "mono16": np.dtype(np.uint16)}
@@ -80,10 +81,9 @@ def grasp_pose(position: np.ndarray, quaternion: np.ndarray) -> Pose:
     return pose
 
 
-def from_above(x: float, y: float, z: float, yaw: float) -> Pose:
-    """A gripper that points straight down, its jaws' axis turned by yaw, rad."""
-    turned = Rotation.from_euler("z", yaw) * Rotation.from_euler("x", np.pi)
-    return grasp_pose((x, y, z), turned.as_quat())
+def hand_pose(x: float, y: float, z: float, yaw: float) -> Pose:
+    """Of a gripper that points straight down, m, its jaws' axis turned by yaw, rad."""
+    return grasp_pose((x, y, z), from_above(yaw).as_quat())
 
 
 DOWN = 0.1

@@ -124,7 +124,8 @@ class GraspPlannerNode:
             raise BadInput(f"the newest picture on {depth} came {old:.1f} s ago: see to the camera")
 
     def _image(self, depth: Image, info: CameraInfo, request) -> DepthImage:
-        pixels, intrinsics = depth_of(depth, self._heard[0].resolved_name), intrinsics_of(info, INFO)
+        depth_topic, info_topic = (one.resolved_name for one in self._heard)
+        pixels, intrinsics = depth_of(depth, depth_topic), intrinsics_of(info, info_topic)
         if pixels.shape != (intrinsics.height, intrinsics.width):
             raise BadInput(
                 f"pictures of {pixels.shape[0]} x {pixels.shape[1]}, CameraInfo of {intrinsics.height} x "
@@ -145,7 +146,7 @@ class GraspPlannerNode:
 
     def _plan(self, image: DepthImage) -> Planned:
         with self._planning:
-            return self._planner.plan(image) if image.mask.any() else Planned.none()
+            return self._planner.plan_any(image)
 
     def _grasps(self, image: DepthImage, planned: Planned, header: Header) -> list[Grasp]:
         best = planned.grasps[:TOLD]

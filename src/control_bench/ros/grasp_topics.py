@@ -16,7 +16,7 @@ from control_bench.ros.collector import Moment
 from control_bench.ros.depth_messages import (
     depth_message,
     depth_of,
-    from_above,
+    hand_pose,
     intrinsics_message,
     intrinsics_of,
     yaw_of,
@@ -94,7 +94,7 @@ class GraspTopics(Topics):
 
     def transforms(self, readings: Readings, row: int, stamp: rospy.Time) -> list[TransformStamped]:
         """Where the table, the camera and the hand are."""
-        view, hand = self.task.camera.view, from_above(*readings["hand"][row, :4])
+        view, hand = self.task.camera.view, hand_pose(*readings["hand"][row, :4])
         at, turned = hand.position, hand.orientation
         return [
             transform3("world", self.frame, (self.number * SPACING, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0), stamp),
@@ -110,7 +110,7 @@ class GraspTopics(Topics):
         x, y, z, yaw, quality = map(float, command)
         message = Grasp(quality=quality)
         message.header.stamp, message.header.frame_id = stamp, self.frame
-        message.pose = from_above(x, y, z, yaw)
+        message.pose = hand_pose(x, y, z, yaw)
         i, view = self.task.camera.intrinsics, self.task.camera.view
         along = np.array([0.0, 0.0, 0.0]), 1e-3 * np.array([np.cos(yaw), np.sin(yaw), 0.0])
         points = view.to_camera(np.array([x, y, z]) + np.array(along))

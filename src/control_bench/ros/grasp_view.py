@@ -10,7 +10,7 @@ from control_bench.controllers.base import Controller
 from control_bench.controllers.grasping import GraspController
 from control_bench.grasping.gripper import Gripper
 from control_bench.grasping.objects import load_object
-from control_bench.ros.depth_messages import from_above
+from control_bench.ros.depth_messages import hand_pose
 from control_bench.ros.look_on import LookOn
 from control_bench.ros.view import View
 from control_bench.tasks.grasp import Grasp
@@ -24,20 +24,12 @@ BAR = 0.004
 
 
 def jaws_marker(marker: Marker, gripper: Gripper, width: float) -> Marker:
-    """A gripper's palm and fingers, its jaws so wide, as a list of cubes; the marker's pose is the grip point's."""
-    marker.type, marker.points = Marker.TRIANGLE_LIST, []
+    """A gripper's palm and fingers, its jaws so wide, as triangles; the marker's pose is the grip point's."""
+    marker.type = Marker.TRIANGLE_LIST
     marker.scale.x = marker.scale.y = marker.scale.z = 1.0
-    for low, high in gripper.boxes(width):
-        for triangle in _box_triangles(low, high):
-            marker.points += [Point(*map(float, corner)) for corner in triangle]
+    corners, faces = gripper.mesh(width)
+    marker.points = [Point(*corner) for corner in corners[faces.ravel()].tolist()]
     return marker
-
-
-def _box_triangles(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """(12, 3, 3)"""
-    corners = np.array([[(low, high)[i >> axis & 1][axis] for axis in range(3)] for i in range(8)])
-    sides = ((0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2), (1, 3, 7, 5))
-    return np.array([corners[[a, b, c]] for p, q, r, s in sides for a, b, c in ((p, q, r), (p, r, s))])
 
 
 class GraspView(View):
@@ -54,7 +46,7 @@ class GraspView(View):
         stamp, hand = reward.header.stamp, readings["hand"][0]
         shown = [self.text(0, reward, TEXT, 0.04)]
         body = jaws_marker(self.marker(1, 0, stamp, HAND, hand[:3], 1.0), self._task.gripper, hand[4])
-        body.pose = from_above(*hand[:4])
+        body.pose = hand_pose(*hand[:4])
         shown.append(body)
         for place, told in enumerate(readings["objects"][0]):
             marker = self.marker(2 + place, Marker.TRIANGLE_LIST, stamp, OBJECT, told[1:4], 1.0)
@@ -83,7 +75,7 @@ class GraspLookOn(LookOn):
             return
         planned, camera = self._controller.last, self._controller.camera
         best = planned.grasps[:SHOWN].placed(camera)
-        pose = PoseStamped(pose=from_above(*best[0]))
+        pose = PoseStamped(pose=hand_pose(*best[0]))
         pose.header.stamp, pose.header.frame_id = rospy.Time.now(), self._frame
         self._pose.publish(pose)
         if self._planned.get_num_connections():
@@ -97,7 +89,7 @@ class GraspLookOn(LookOn):
         marker = Marker(ns="planned", id=number, type=Marker.LINE_STRIP, action=Marker.ADD)
         marker.header.stamp, marker.header.frame_id = stamp, self._frame
         marker.lifetime = rospy.Duration(2.0)
-        marker.pose = from_above(*grasp)
+        marker.pose = hand_pose(*grasp)
         marker.scale.x = BAR if number == 0 else BAR / 2.0
         marker.color.r, marker.color.g, marker.color.b, _ = colormaps["RdYlGn"](float(quality))
         marker.color.a = 1.0

@@ -16,6 +16,7 @@ from control_bench.errors import BadInput
 from control_bench.grasping.camera import Camera, Intrinsics, Viewpoint
 from control_bench.grasping.command import GRASP_TIME, NO_GRASP
 from control_bench.grasping.depth_noise import DepthNoise
+from control_bench.resources import needing
 from control_bench.settings import require, require_positive
 from control_bench.tasks.base import Judgement, Task
 from control_bench.worlds.base import Readings
@@ -88,11 +89,9 @@ class Grasp(Task):
     def __init__(self, settings: GraspSettings | None = None, rows: int = 1) -> None:
         super().__init__(settings or self.Settings(), rows)
         s = self.settings
-        try:
+        with needing(self.name, "grasp"):
             from control_bench.grasping.objects import object_names
             from control_bench.worlds.hands import hand_gripper
-        except ModuleNotFoundError as error:
-            raise BadInput(f"{self.name} needs {error.name}: pip install 'control_bench[grasp]'") from None
         self.names, self.gripper = object_names(s.objects), hand_gripper(s.hand)
         intrinsics = Intrinsics(s.focal, s.focal, (s.width - 1) / 2.0, (s.height - 1) / 2.0, s.height, s.width)
         self.camera = Camera(intrinsics, Viewpoint.around(s.distance, 0.0, s.tilt))

@@ -14,7 +14,7 @@ from gymnasium import spaces
 from numba import njit
 
 from control_bench.errors import BadInput
-from control_bench.resources import load_class
+from control_bench.resources import load_class, needing
 from control_bench.settings import require, require_positive
 from control_bench.tasks.base import Judgement, Task
 from control_bench.tasks.history import History
@@ -126,10 +126,8 @@ class PoleTask(Task):
 
     def scene(self) -> Callable[[], Scene]:
         """What makes a scene; BadInput where pybullet is not there, which is an extra."""
-        try:
+        with needing(self.name, "bullet"):
             return load_class(self.carrier)
-        except ModuleNotFoundError as error:
-            raise BadInput(f"{self.name} needs {error.name}: pip install 'control_bench[bullet]'") from None
 
     def start(self, rng: np.random.Generator) -> np.ndarray:
         """The angle of the push (1,), rad."""

@@ -42,8 +42,7 @@ class TabletopWorld:
 
     def __init__(
         self, scenes: list[TabletopScene], names: Sequence[str], slots: int, camera: Camera, noise: DepthNoise,
-        steps: int = 0,
-        shift: tuple[float, float] = (0.0, 0.0),
+        steps: int = 0, shift: tuple[float, float] = (0.0, 0.0),
     ) -> None:  # fmt: skip
         self.rows, self._scenes, self._names, self._slots = len(scenes), scenes, names, slots
         self._camera, self._noise, self._steps, self._shift = camera, noise, steps, shift
@@ -67,8 +66,7 @@ class TabletopWorld:
         """Why an episode can't start there, or None if it can."""
         if start.shape != (SLOT * self._slots,):
             return f"a start is {SLOT * self._slots} numbers, {SLOT} an object"
-        slots = start.reshape(-1, SLOT)
-        slots = slots[slots[:, 0] != NO_OBJECT[0]]
+        slots = _objects_of(start)
         if not len(slots) or not np.isfinite(slots).all():
             return "it has no object, or one without a place"
         numbers = slots[:, 0]
@@ -87,8 +85,7 @@ class TabletopWorld:
             self._begin(int(row), start, rng)
 
     def _begin(self, row: int, start: np.ndarray, rng: np.random.Generator) -> None:
-        slots = start.reshape(-1, SLOT)
-        slots = slots[slots[:, 0] != NO_OBJECT[0]]
+        slots = _objects_of(start)
         self._scenes[row].reset([
             Placement(load_object(self._names[int(slot[0])]), Rotation.from_quat(slot[4:]).as_matrix(), slot[1:4])
             for slot in slots
@@ -104,9 +101,12 @@ class TabletopWorld:
 
     def step(self, command: np.ndarray, active: np.ndarray | None = None) -> None:
         for row in range(self.rows) if active is None else np.flatnonzero(active):
-            self._commands[row].append(np.array(command[row], dtype=float))
-            self._move(row, command[row])
-            self._sense(row)
+            self._play(row, np.array(command[row], dtype=float))
+
+    def _play(self, row: int, command: np.ndarray) -> None:
+        self._commands[row].append(command)
+        self._move(row, command)
+        self._sense(row)
 
     def _move(self, row: int, command: np.ndarray) -> None:
         """One control step, without looking."""
@@ -175,6 +175,10 @@ class TabletopWorld:
             rng.bit_generator.state = begun["rng"]
             self.reset(np.array([row]), np.asarray(begun["start"])[None], [rng])
             for command in commands:
-                self._commands[row].append(np.asarray(command))
-                self._move(row, np.asarray(command))
-                self._sense(row)
+                self._play(row, np.asarray(command))
+
+
+def _objects_of(start: np.ndarray) -> np.ndarray:
+    """The slots (k, SLOT) of a start that hold an object."""
+    slots = start.reshape(-1, SLOT)
+    return slots[slots[:, 0] != NO_OBJECT[0]]

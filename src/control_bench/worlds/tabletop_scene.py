@@ -121,22 +121,14 @@ class TabletopScene:
         poses = self.poses()
         return [int(n) for n in np.flatnonzero(np.abs(poses[:, :2]).max(axis=1, initial=0.0) > AWAY)]
 
-    def see(self, camera: Camera, with_hand: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    def see(self, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
         """The camera's picture without noise (height, width), m, and which object, or HAND, each pixel shows."""
-        poses, vertices, faces, bodies, count = self.poses(), [], [], [], 0
-        shapes = [] if not with_hand else [(HAND, *shape) for shape in self.hand.shapes()]
-        for number, placement in enumerate(self.placements):
+        shapes = [(*shape, HAND) for shape in self.hand.shapes()]
+        for number, (placement, pose) in enumerate(zip(self.placements, self.poses(), strict=True)):
             if self.bodies[number] is not None:
-                turned = Rotation.from_quat(poses[number, 3:]).as_matrix()
-                shapes.append((number + 1, placement.obj.vertices @ turned.T + poses[number, :3], placement.obj.faces))
-        for name, corners, triangles in shapes:
-            vertices.append(corners)
-            faces.append(triangles + count)
-            bodies.append(np.full(len(triangles), name, np.int32))
-            count += len(corners)
-        if not shapes:
-            return camera.render(np.zeros((0, 3)), np.zeros((0, 3), np.int32))
-        return camera.render(np.concatenate(vertices), np.concatenate(faces), np.concatenate(bodies))
+                turned = Rotation.from_quat(pose[3:]).as_matrix()
+                shapes.append((placement.obj.vertices @ turned.T + pose[:3], placement.obj.faces, number + 1))
+        return camera.render_shapes(shapes)
 
 
 def _parts_as_obj(obj: ObjectMesh) -> str:

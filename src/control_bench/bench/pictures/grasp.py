@@ -6,6 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from control_bench.bench.pictures.base import SIZE, Picture
 from control_bench.grasping.camera import Camera, Intrinsics, Viewpoint
+from control_bench.grasping.command import from_above
 from control_bench.grasping.objects import load_object
 from control_bench.tasks.grasp import Grasp
 from control_bench.worlds.phase import Phase
@@ -34,13 +35,7 @@ class GraspPicture(Picture):
         self._camera = Camera(LENS, VIEW)
 
     def draw(self, moment: int) -> Image.Image:
-        vertices, faces, bodies, count = [], [], [], 0
-        for corners, triangles, body in self._shapes(moment):
-            vertices.append(corners)
-            faces.append(triangles + count)
-            bodies.append(np.full(len(triangles), body, np.int32))
-            count += len(corners)
-        depth, body = self._camera.render(np.concatenate(vertices), np.concatenate(faces), np.concatenate(bodies))
+        depth, body = self._camera.render_shapes(self._shapes(moment))
         colours = np.array([TABLE, HAND, *OBJECTS], dtype=float)
         picture = colours[np.where(body > 1, 2 + (body - 2) % len(OBJECTS), body)] * _shade(depth, body)[..., None]
         picture[depth <= 0.0] = 255.0
@@ -49,10 +44,8 @@ class GraspPicture(Picture):
     def _shapes(self, moment: int):
         """Vertices in the world, faces, and which body each is: 1 the hand, from 2 the objects."""
         x, y, z, yaw, width = self.readings["hand"][moment]
-        turn = (Rotation.from_euler("z", yaw) * Rotation.from_euler("x", np.pi)).as_matrix()
-        for low, high in self.task.gripper.boxes(width):
-            corners = np.array([[(low, high)[i >> axis & 1][axis] for axis in range(3)] for i in range(8)])
-            yield corners @ turn.T + [x, y, z], BOX, 1
+        corners, faces = self.task.gripper.mesh(width)
+        yield from_above(yaw).apply(corners) + [x, y, z], faces, 1
         for place, told in enumerate(self.readings["objects"][moment]):
             if told[0] >= 0:
                 obj = load_object(self.task.names[int(told[0])])
@@ -65,12 +58,6 @@ class GraspPicture(Picture):
             "quality": f"{quality:.2f}" if quality >= 0 else "-",
             "objects left": str(int(self.readings["left"][moment])),
         }
-
-
-BOX = np.array([
-    (0, 2, 3), (0, 3, 1), (4, 5, 7), (4, 7, 6), (0, 1, 5), (0, 5, 4), (2, 6, 7), (2, 7, 3), (0, 4, 6), (0, 6, 2),
-    (1, 3, 7), (1, 7, 5),
-], np.int32)  # fmt: skip
 
 
 def _shade(depth: np.ndarray, bodies: np.ndarray) -> np.ndarray:
