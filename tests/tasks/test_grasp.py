@@ -415,6 +415,7 @@ def test_a_heap_of_bricks_is_cleared():
         ("grasp", {"friction": 0.0}, "friction: 0.0 should be above 0"),
         ("grasp", {"mass": -1.0}, "mass"),
         ("grasp", {"spread": -0.1}, "spread: -0.1 should be 0 or more"),
+        ("grasp", {"spread": 0.21, "shift_most": 0.05}, "spread and shift_most: 0.26 m together should be at most"),
         ("grasp", {"shift_least": 0.02}, "shift_most: should be shift_least or more"),
         ("grasp", {"tilt": 1.2}, "tilt: 1.2 should be 0 to 1 rad"),
         ("grasp", {"height": 63}, "64 pixels or more"),

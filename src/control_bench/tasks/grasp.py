@@ -26,6 +26,9 @@ LOOK = 0.2
 REACH = 0.5
 """m from the table's middle: no grasp is further."""
 
+MIDDLE = 0.25
+"""m from the table's middle, along x and y: an object's own length less than where it counts as lost."""
+
 
 @dataclass(frozen=True)
 class GraspSettings:
@@ -64,6 +67,11 @@ class GraspSettings:
         for name in ("spread", "shift_least", "noise", "noise_gamma"):
             require(getattr(self, name) >= 0, f"{name}: {getattr(self, name)!r} should be 0 or more")
         require(self.shift_most >= self.shift_least, "shift_most: should be shift_least or more")
+        require(
+            self.spread + self.shift_most <= MIDDLE,
+            f"spread and shift_most: {self.spread + self.shift_most:g} m together should be at most {MIDDLE:g} m: "
+            "what lies further out counts as rolled away",
+        )
         require(0 <= self.tilt < 1.0, f"tilt: {self.tilt!r} should be 0 to 1 rad: the camera looks down on a table")
         require(min(self.height, self.width) >= 64, "height, width: pictures have 64 pixels or more to an edge")
 
