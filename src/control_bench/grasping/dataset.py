@@ -155,12 +155,13 @@ def generate(
             write_shard(folder, card, number)
             report(SHARD)
         return
-    context, workers = multiprocessing.get_context("spawn"), {}
-    for first in range(min(processes, len(numbers))):
+    context, workers, left = multiprocessing.get_context("spawn"), {}, iter(numbers)
+    for _ in range(min(processes, len(numbers))):
         ours, theirs = context.Pipe()
-        worker = context.Process(target=_work, args=(folder, card, numbers[first::processes], theirs), daemon=True)
+        worker = context.Process(target=_work, args=(folder, card, theirs), daemon=True)
         worker.start()
         theirs.close()
+        ours.send(next(left))
         workers[ours] = worker
     while workers:
         for connection in wait(list(workers)):
@@ -177,19 +178,17 @@ def generate(
                 raise told
             report(SHARD)
             with contextlib.suppress(ConnectionError):  # that it is gone is found in a moment
-                connection.send(not stop())
+                connection.send(None if stop() else next(left, None))
 
 
-def _work(folder: Path, card: Card, numbers: list[int], connection) -> None:
-    """A worker: tells of every shard, and is told whether to go on; ends where nobody listens any more."""
+def _work(folder: Path, card: Card, connection) -> None:
+    """A worker: draws the shards that it is told, until it is told of none; ends where nobody listens any more."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent says when to stop
     try:
-        for number in numbers:
+        while (number := connection.recv()) is not None:
             write_shard(folder, card, number)
             connection.send(number)
-            if not connection.recv():
-                return
     except (BrokenPipeError, EOFError):
         return
     except Exception as error:
