@@ -45,7 +45,7 @@ def labels(kind, tries: int = 4000) -> tuple[int, float]:
     rng, count, seconds = np.random.default_rng(0), 0, 0.0
     for timed in (False, True):
         for obj in OBJECTS:
-            pose = draw_pose(obj, rng)
+            pose = draw_pose(obj.stable_poses, rng)
             begun = time.perf_counter()
             grasps = antipodal(obj, pose, GRIPPER, UNCERTAIN.sampling_friction, tries, rng)
             if len(grasps):
@@ -91,7 +91,7 @@ def pictures(count: int = 300) -> tuple[float, float]:
     """Of ours and of pybullet's, a second."""
     rng, intrinsics = np.random.default_rng(1), PRIMESENSE.cropped(220, 140, 200, 200)
     obj, bullet = OBJECTS[0], Bullet()
-    pose = draw_pose(obj, rng)
+    pose = draw_pose(obj.stable_poses, rng)
     vertices = obj.vertices @ pose.rotation.T + [0.0, 0.0, pose.height]
     views = [Viewpoint.around(0.7, angle, 0.2) for angle in rng.uniform(0, 2 * np.pi, count)]
     Camera(intrinsics, views[0]).render(vertices, obj.faces)

@@ -10,7 +10,6 @@ from control_bench.grasping.collision import collision_free
 from control_bench.grasping.grasps import Grasps
 from control_bench.grasping.gripper import GRIPPERS
 from control_bench.grasping.objects import load_object
-from control_bench.grasping.stable_poses import stable_poses
 
 WSG = GRIPPERS["wsg50"]
 every_gripper = pytest.mark.parametrize("gripper", GRIPPERS.values(), ids=GRIPPERS)
@@ -89,7 +88,7 @@ def meets(obj, pose, corners, bottom):
 @pytest.mark.parametrize("seed", range(3))
 def test_over_convex_objects_it_is_free_where_no_point_is_in_both(seed):
     obj = hull(seed, 0.06)
-    pose = stable_poses(obj)[0]
+    pose = obj.stable_poses[0]
     grasps = drawn(100, seed, reach=0.03, low=0.005, high=0.05)
     free = collision_free(placed(obj, pose), grasps, WSG, 0.002)
     expected = [
@@ -104,7 +103,7 @@ def test_over_any_object_no_point_of_its_surface_is_in_the_way_of_what_is_free()
     rng = np.random.default_rng(0)
     faces = rng.choice(len(obj.faces), 30_000, p=obj.areas / obj.areas.sum())
     weights = rng.dirichlet((1.0, 1.0, 1.0), len(faces))
-    for pose in stable_poses(obj)[:1]:
+    for pose in obj.stable_poses[:1]:
         grasps = drawn(120, 3, reach=0.08, low=0.015, high=0.12)
         free = collision_free(placed(obj, pose), grasps, WSG, 0.0)
         points, deep = np.einsum("nc,nck->nk", weights, placed(obj, pose)[faces]), []

@@ -33,8 +33,7 @@ def fixed(monkeypatch):
     view = Viewpoint.around(0.7, 1.0, 0.12 * math.pi)
     scene = Scene(BAR, lying(BAR), 0.5, np.array([0.04, -0.03]), view)
     monkeypatch.setattr(examples, "draw_scene", lambda *_: scene)
-    monkeypatch.setattr(examples, "load_object", lambda name: BAR)
-    return scene, lambda settings, count, seed=0: draw_examples(["bar"], settings, count, rng(seed))
+    return scene, lambda settings, count, seed=0: draw_examples(["bar"], settings, count, rng(seed), lambda name: BAR)
 
 
 def grip_points(scene, drawn):
@@ -188,10 +187,9 @@ def test_objects_are_drawn_as_often():
 
 
 def test_objects_that_offer_nothing_are_told(monkeypatch):
-    monkeypatch.setattr(examples, "load_object", lambda name: WIDE)
     monkeypatch.setattr(Scene, "depth", lambda self: np.ones((480, 640)))  # which takes its time
     with pytest.raises(BadInput, match="none of them has a grasp"):
-        draw_examples(["wide"], ExampleSettings(antipodal=1.0, shaken=0.0), 1, rng())
+        draw_examples(["wide"], ExampleSettings(antipodal=1.0, shaken=0.0), 1, rng(), lambda name: WIDE)
 
 
 @pytest.mark.parametrize(

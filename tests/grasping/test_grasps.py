@@ -12,7 +12,6 @@ from control_bench.grasping.grasps import LEAST_DISTANCE, TABLE_CLEARANCE, Grasp
 from control_bench.grasping.gripper import GRIPPERS
 from control_bench.grasping.objects import load_object
 from control_bench.grasping.quality import Uncertainty, contacts
-from control_bench.grasping.stable_poses import stable_poses
 
 WSG = GRIPPERS["wsg50"]
 FRICTION = 0.6
@@ -52,7 +51,7 @@ def named(name):
 @pytest.mark.parametrize("gripper", GRIPPERS.values(), ids=GRIPPERS)
 def test_antipodal_grasps_meet_two_faces_within_their_friction_cones(make, gripper):
     obj, found = make(), 0
-    for pose in stable_poses(obj)[:3]:
+    for pose in obj.stable_poses[:3]:
         grasps = antipodal(obj, pose, gripper, FRICTION, 800, rng())
         widths = lined_up(obj, pose, grasps)
         assert (widths <= gripper.opening + 1e-9).all() and (widths >= LEAST_DISTANCE - 1e-6).all()
@@ -64,7 +63,7 @@ def test_antipodal_grasps_meet_two_faces_within_their_friction_cones(make, gripp
 @pytest.mark.parametrize("seed", range(4))
 def test_jaws_that_close_on_a_convex_object_meet_those_faces(seed):
     obj = hull(seed, 0.045, 60)
-    pose = stable_poses(obj)[0]
+    pose = obj.stable_poses[0]
     grasps = antipodal(obj, pose, WSG, FRICTION, 800, rng())
     found = contacts(obj, pose, grasps, WSG, CERTAIN, rng())
     assert len(grasps) > 10 and found.closed.mean() > 0.995  # a jaw can fall on an edge
@@ -130,7 +129,7 @@ def test_what_is_too_low_is_not_taken():
 
 def test_one_seed_draws_the_same():
     obj = hull(1, 0.045, 60)
-    pose = stable_poses(obj)[0]
+    pose = obj.stable_poses[0]
     draws = (
         lambda seed: antipodal(obj, pose, WSG, FRICTION, 100, rng(seed)),
         lambda seed: shaken(antipodal(obj, pose, WSG, FRICTION, 100, rng(0)), WSG, 0.01, 0.2, rng(seed)),

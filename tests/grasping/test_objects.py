@@ -2,11 +2,13 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import trimesh
 
 from control_bench.errors import BadInput
-from control_bench.grasping.objects import OTHERS, SPLITS, load_object, object_names
+from control_bench.grasping import objects
+from control_bench.grasping.objects import OTHERS, SPLITS, SharedObjects, load_object, object_names
 
 
 def test_the_splits_share_no_object():
@@ -62,6 +64,21 @@ def test_ours_can_be_read(name):
     obj = load_object(name)
     assert obj.name == name and len(obj.parts) >= 1 and 0.02 < obj.size.max() < 0.2
     assert load_object(name) is obj  # read once
+
+
+def test_what_one_process_has_read_another_finds_the_same(tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(objects, "load_object", lambda name: read.append(name) or load_object(name))
+    one, other = SharedObjects(tmp_path), SharedObjects(tmp_path)
+    first, found = one("duck"), other("duck")
+    assert read == ["duck"] and found is other("duck") is not first
+    for name in ("vertices", "faces", "normals", "areas"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(first, name))
+    assert all((mine == its).all() for mine, its in zip(first.parts, found.parts, strict=True))
+    assert "stable_poses" in vars(found)  # told, not found anew
+    for mine, its in zip(first.stable_poses, found.stable_poses, strict=True):
+        np.testing.assert_array_equal(mine.rotation, its.rotation)
+        assert (mine.height, mine.probability) == (its.height, its.probability)
 
 
 def test_a_jenga_block_is_as_large_as_its_file_says():

@@ -14,7 +14,6 @@ from control_bench.grasping.grasps import Grasps, antipodal, anywhere, shaken
 from control_bench.grasping.gripper import GRIPPERS
 from control_bench.grasping.objects import load_object
 from control_bench.grasping.quality import Uncertainty, contacts, reachable, robust_epsilon, robust_force_closure
-from control_bench.grasping.stable_poses import stable_poses
 
 WSG = GRIPPERS["wsg50"]
 CERTAIN = Uncertainty(3, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -70,7 +69,7 @@ def one_by_one(obj, pose, grasps, gripper, uncertain, rng):
 @pytest.mark.parametrize("gripper", GRIPPERS.values(), ids=GRIPPERS)
 def test_labels_are_those_of_the_same_draws_one_by_one(name, gripper):
     obj = hull(5, 0.045, 40) if name == "hull" else load_object(name)
-    pose = stable_poses(obj)[1]
+    pose = obj.stable_poses[1]
     grasps = mixed(obj, pose, gripper, 6)
     found = contacts(obj, pose, grasps, gripper, FAR, rng(7))
     closed, quality, clear = one_by_one(obj, pose, grasps, gripper, FAR, rng(7))
@@ -133,7 +132,7 @@ def test_epsilon_is_that_of_the_contacts():
 
 def test_one_seed_labels_the_same():
     obj = load_object("duck")
-    pose = stable_poses(obj)[0]
+    pose = obj.stable_poses[0]
     grasps = mixed(obj, pose, WSG, 10)
     one, again, other = (contacts(obj, pose, grasps, WSG, Uncertainty(), rng(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.closed, again.closed)
@@ -172,7 +171,7 @@ def test_a_gripper_reaches_an_object_as_it_lies():
 
 def test_a_gripper_reaches_a_turned_object_where_it_is_free_of_its_placed_triangles():
     obj = hull(5, 0.06)
-    pose = stable_poses(obj)[1]
+    pose = obj.stable_poses[1]
     grasps = anywhere(obj, pose, WSG, 0.02, 200, rng())
     placed = obj.vertices @ pose.rotation.T
     placed[:, 2] += pose.height

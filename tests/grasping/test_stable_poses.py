@@ -6,7 +6,7 @@ import trimesh
 from grasp_shapes import box, hull, solid
 
 from control_bench.grasping.objects import load_object
-from control_bench.grasping.stable_poses import LEAST_PROBABLE, draw_pose, stable_poses
+from control_bench.grasping.stable_poses import LEAST_PROBABLE, draw_pose
 
 EDGES = np.array([0.02, 0.03, 0.05])
 
@@ -17,7 +17,7 @@ def solid_angle(a, b, distance):
 
 
 def test_a_box_lies_on_a_face_as_often_as_it_looks_that_way():
-    poses = stable_poses(box(*EDGES))
+    poses = box(*EDGES).stable_poses
     assert len(poses) == 6
     # Its faces by their distance from the middle: the biggest is the nearest.
     chances = [solid_angle(*np.delete(EDGES, axis), EDGES[axis] / 2.0) / (4.0 * np.pi) for axis in (0, 0, 1, 1, 2, 2)]
@@ -31,7 +31,7 @@ def test_a_box_lies_on_a_face_as_often_as_it_looks_that_way():
 @pytest.mark.parametrize("make", [lambda: hull(1), lambda: hull(2, corners=30), lambda: load_object("random/001")])
 def test_an_object_stands_with_its_centre_of_mass_over_its_support(make):
     obj = make()
-    poses = stable_poses(obj)
+    poses = obj.stable_poses
     chances = [pose.probability for pose in poses]
     assert sum(chances) == pytest.approx(1.0) and chances == sorted(chances, reverse=True)
     assert min(chances) >= LEAST_PROBABLE and len(poses) > 2
@@ -49,20 +49,20 @@ def test_an_object_stands_with_its_centre_of_mass_over_its_support(make):
 
 def test_poses_are_drawn_as_often_as_they_are_probable():
     obj = box(*EDGES)
-    poses, rng = stable_poses(obj), np.random.default_rng(0)
-    drawn = [[pose is one for pose in poses].index(True) for one in (draw_pose(obj, rng) for _ in range(4000))]
+    poses, rng = obj.stable_poses, np.random.default_rng(0)
+    drawn = [[pose is one for pose in poses].index(True) for one in (draw_pose(poses, rng) for _ in range(4000))]
     expected = 4000 * np.array([pose.probability for pose in poses])
     assert (np.abs(np.bincount(drawn, minlength=6) - expected) < 4.0 * np.sqrt(expected)).all()
 
 
 def test_poses_are_found_once():
     obj = box(*EDGES)
-    assert stable_poses(obj) is stable_poses(obj) is not stable_poses(box(*EDGES))
+    assert obj.stable_poses is obj.stable_poses is not box(*EDGES).stable_poses
 
 
 def test_a_ball_rests_on_any_of_its_faces():
     # Of 1280 poses none is probable by itself.
     ball = solid(trimesh.creation.icosphere(subdivisions=3, radius=0.02), "ball")
-    poses = stable_poses(ball)
+    poses = ball.stable_poses
     assert len(poses) == 1280 and sum(pose.probability for pose in poses) == pytest.approx(1.0)
     np.testing.assert_allclose([pose.height for pose in poses], 0.02, atol=3e-4)

@@ -20,7 +20,6 @@ from control_bench.env import TaskEnv
 from control_bench.errors import BadInput
 from control_bench.grasping.command import NO_GRASP
 from control_bench.grasping.objects import load_object
-from control_bench.grasping.stable_poses import stable_poses
 from control_bench.plan import make_plan
 from control_bench.registry import make_env, make_task, make_vector_env
 from control_bench.tasks.bin import Bin, BinSettings
@@ -178,7 +177,7 @@ def test_starts_are_spread_evenly_over_places_turns_and_objects_and_over_stable_
     jenga = starts[starts[:, 0] == 0]
     turned = Rotation.from_quat(jenga[:, 4:]).as_matrix()
     # A pose is told by how high the middle is; a turn by where the longest of the level edges points.
-    poses = stable_poses(load_object("jenga"))
+    poses = load_object("jenga").stable_poses
     heights = np.array([pose.height for pose in poses])
     expected = {h: sum(p.probability for p in poses if abs(p.height - h) < 1e-3) for h in np.unique(heights.round(3))}
     assert sum(expected.values()) == pytest.approx(1.0) and len(expected) == 3

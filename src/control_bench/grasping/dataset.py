@@ -4,16 +4,14 @@ A shard is drawn from the data set's seed and its own number, and written whole 
 cut short goes on where it stood, and is the same in the end, however many processes drew it.
 """
 
-import contextlib
 import io
 import json
-import multiprocessing
-import signal
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from multiprocessing.connection import wait
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,9 @@ from control_bench import __version__
 from control_bench.errors import BadInput
 from control_bench.files import write_beside
 from control_bench.grasping.examples import KINDS, ExampleSettings, draw_examples
-from control_bench.grasping.objects import SPLITS, object_names
+from control_bench.grasping.meshes import ObjectMesh
+from control_bench.grasping.objects import SPLITS, SharedObjects, load_object, object_names
+from control_bench.jobs import ProcessEnded, do_jobs
 from control_bench.settings import fill
 
 FORMAT = "control_bench grasps 1"
@@ -63,10 +63,10 @@ class Card:
             "settings": asdict(self.settings), "objects": self.objects,
         }  # fmt: skip
 
-    def draw(self, number: int) -> dict[str, np.ndarray]:
-        """The columns of a shard."""
+    def draw(self, number: int, load: Callable[[str], ObjectMesh] = load_object) -> dict[str, np.ndarray]:
+        """The columns of a shard; load: what objects come from."""
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, number]))
-        return draw_examples(self.objects[split_of(number)], self.settings, SHARD, rng)
+        return draw_examples(self.objects[split_of(number)], self.settings, SHARD, rng, load)
 
 
 def split_of(number: int) -> str:
@@ -126,10 +126,10 @@ def read_card(folder: Path) -> dict[str, Any]:
     return card
 
 
-def write_shard(folder: Path, card: Card, number: int) -> None:
+def write_shard(folder: Path, card: Card, number: int, load: Callable[[str], ObjectMesh] = load_object) -> None:
     """Draws a shard and writes it."""
     packed = io.BytesIO()
-    np.savez_compressed(packed, **card.draw(number))
+    np.savez_compressed(packed, **card.draw(number, load))
     write_beside(shard_file(folder, number), packed.getvalue())
 
 
@@ -155,44 +155,18 @@ def generate(
             write_shard(folder, card, number)
             report(SHARD)
         return
-    context, workers, left = multiprocessing.get_context("spawn"), {}, iter(numbers)
-    for _ in range(min(processes, len(numbers))):
-        ours, theirs = context.Pipe()
-        worker = context.Process(target=_work, args=(folder, card, theirs), daemon=True)
-        worker.start()
-        theirs.close()
-        ours.send(next(left))
-        workers[ours] = worker
-    while workers:
-        for connection in wait(list(workers)):
-            try:
-                told = connection.recv()
-            except (EOFError, ConnectionError):
-                worker = workers.pop(connection)
-                worker.join()
-                if worker.exitcode and not stop():
-                    ended = f"a process that drew was ended (status {worker.exitcode}; short of memory?)"
-                    raise BadInput(f"{folder}: {ended}: the same command goes on from here") from None
-                continue
-            if isinstance(told, Exception):
-                raise told
-            report(SHARD)
-            with contextlib.suppress(ConnectionError):  # that it is gone is found in a moment
-                connection.send(None if stop() else next(left, None))
+    with tempfile.TemporaryDirectory() as shared:
+        draw = partial(_draw_alone, folder, card, SharedObjects(Path(shared)))
+        try:
+            do_jobs(draw, numbers, processes, lambda: report(SHARD), stop)
+        except ProcessEnded as error:
+            raise BadInput(f"{folder}: {error}: the same command goes on from here") from None
 
 
-def _work(folder: Path, card: Card, connection) -> None:
-    """A worker: draws the shards that it is told, until it is told of none; ends where nobody listens any more."""
+def _draw_alone(folder: Path, card: Card, load: Callable[[str], ObjectMesh], number: int) -> None:
+    """In a process beside others."""
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent says when to stop
-    try:
-        while (number := connection.recv()) is not None:
-            write_shard(folder, card, number)
-            connection.send(number)
-    except (BrokenPipeError, EOFError):
-        return
-    except Exception as error:
-        connection.send(error)
+    write_shard(folder, card, number, load)
 
 
 def load_split(folder: Path, split: str, columns: Iterable[str]) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ Source: Mahler et al. 2017 (RSS), its supplement, and the published code's setti
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,7 +94,8 @@ def draw_scene(obj: ObjectMesh, settings: ExampleSettings, rng: np.random.Genera
     """An object in one of its stable poses somewhere on the table, and a camera somewhere above."""
     s = settings
     view = Viewpoint.around(rng.uniform(s.near, s.far), rng.uniform(0, 2 * np.pi), rng.uniform(s.steep, s.flat))
-    return Scene(obj, draw_pose(obj, rng), rng.uniform(0, 2 * np.pi), rng.uniform(-s.spread, s.spread, 2), view)
+    pose = draw_pose(obj.stable_poses, rng)
+    return Scene(obj, pose, rng.uniform(0, 2 * np.pi), rng.uniform(-s.spread, s.spread, 2), view)
 
 
 def draw_grasps(
@@ -120,13 +122,14 @@ def draw_grasps(
 
 
 def draw_examples(
-    names: list[str], settings: ExampleSettings, count: int, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
+    names: list[str], settings: ExampleSettings, count: int, rng: np.random.Generator,
+    load: Callable[[str], ObjectMesh] = load_object,
+) -> dict[str, np.ndarray]:  # fmt: skip
     """So many examples, their columns by name; see `dataset.COLUMNS`."""
     gripper, images, total = gripper_of(settings.gripper), [], 0
     while total < count:
         number = int(rng.integers(len(names)))
-        one = _image(load_object(names[number]), settings, gripper, rng)
+        one = _image(load(names[number]), settings, gripper, rng)
         size = len(one["depth"])
         one |= {"object": np.full(size, number, np.int32), "image": np.full(size, len(images), np.int32)}
         images.append(one)

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from control_bench.errors import BadInput
 from control_bench.grasping.decomposition import convex_parts
+from control_bench.grasping.stable_poses import StablePose, stable_poses
 
 MESHES = (".obj", ".stl", ".ply")
 SMALLEST, LARGEST = 0.005, 1.0
@@ -50,6 +51,11 @@ class ObjectMesh:
         """Of the faces (f,), m²."""
         a, b, c = self.triangles.transpose(1, 0, 2)
         return np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2.0
+
+    @cached_property
+    def stable_poses(self) -> tuple[StablePose, ...]:
+        """How it lies on a table, the most probable first."""
+        return stable_poses(self.vertices, self.faces, self.name)
 
     @cached_property
     def size(self) -> np.ndarray:

@@ -1,10 +1,13 @@
 """The objects that are there by name: pybullet_data's thousand random ones, split so that none is trained and tested
 on, and a few of its others."""
 
+import hashlib
+import pickle
 from functools import lru_cache
 from pathlib import Path
 
 from control_bench.errors import BadInput, nearest
+from control_bench.files import write_beside
 from control_bench.grasping.meshes import MESHES, ObjectMesh, read_object
 
 SPLITS: dict[str, range] = {"train": range(0, 800), "validate": range(800, 900), "test": range(900, 1000)}
@@ -64,3 +67,23 @@ def _path_of(name: str) -> Path:
 def load_object(name: str) -> ObjectMesh:
     """An object of ours by its name, or a file of the user's by its path."""
     return read_object(_path_of(name), name=name)
+
+
+class SharedObjects:
+    """`load_object` for processes beside each other: what one has read, and how it lies on a table, the others find in
+    a folder of theirs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._known = folder, {}
+
+    def __call__(self, name: str) -> ObjectMesh:
+        if name not in self._known:
+            file = self._folder / hashlib.sha256(name.encode()).hexdigest()
+            self._known[name] = pickle.loads(file.read_bytes()) if file.is_file() else self._read(name, file)
+        return self._known[name]
+
+    def _read(self, name: str, file: Path) -> ObjectMesh:
+        obj = load_object(name)
+        _ = obj.stable_poses  # found now, they are written too
+        write_beside(file, pickle.dumps(obj))
+        return obj

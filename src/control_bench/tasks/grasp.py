@@ -131,7 +131,7 @@ class Grasp(Task):
         from control_bench.grasping.stable_poses import draw_pose
 
         s, number = self.settings, int(rng.integers(len(self.names)))
-        pose = draw_pose(load_object(self.names[number]), rng)
+        pose = draw_pose(load_object(self.names[number]).stable_poses, rng)
         turned = Rotation.from_euler("z", rng.uniform(0.0, 2.0 * math.pi)) * Rotation.from_matrix(pose.rotation)
         place = rng.uniform(-s.spread, s.spread, 2)
         return np.array([number, *place, pose.height, *turned.as_quat()])
