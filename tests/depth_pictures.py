@@ -26,14 +26,8 @@ def block(edges=BLOCK, x=0.0, y=0.0, yaw=0.0):
 
 def picture(seen_by, *meshes):
     """Depth (height, width), m, single precision, and which of the meshes, from 1, each pixel shows."""
-    if not meshes:
-        depth, body = seen_by.render(np.zeros((0, 3)), np.zeros((0, 3), np.int32))
-    else:
-        starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
-        faces = [mesh.faces + start for mesh, start in zip(meshes, starts, strict=False)]
-        bodies = np.repeat(np.arange(len(meshes), dtype=np.int32) + 1, [len(mesh.faces) for mesh in meshes])
-        vertices = np.concatenate([mesh.vertices for mesh in meshes])
-        depth, body = seen_by.render(vertices, np.concatenate(faces).astype(np.int32), bodies)
+    shapes = [(mesh.vertices, mesh.faces.astype(np.int32), number) for number, mesh in enumerate(meshes, start=1)]
+    depth, body = seen_by.render_shapes(shapes)
     return depth.astype(np.float32), body
 
 
