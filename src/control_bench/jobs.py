@@ -28,8 +28,9 @@ def do_jobs(
     try:
         for _ in range(min(processes, len(numbers))):
             ours, theirs = context.Pipe()
-            workers[ours] = context.Process(target=_work, args=(do, theirs), daemon=True)
-            workers[ours].start()
+            worker = context.Process(target=_work, args=(do, theirs), daemon=True)
+            worker.start()
+            workers[ours] = worker
             theirs.close()
             ours.send(next(left))
         while workers:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,6 +37,8 @@ GRASP = ("dataset", "grasp", "--objects", TEN, "--seed", "3", "--set", "draws=5"
 SETTINGS = ExampleSettings(draws=5)
 SHARDS = 10
 """Of every split some."""
+SCRIPT = str(Path(__file__).parents[2] / "scripts" / "control-bench")
+"""As users call it: what it begins beside itself reads it too."""
 
 
 def files(folder):
@@ -64,7 +67,7 @@ def cut_short(tmp_path):
     processes = []
 
     def begin(number, *options):
-        command = [sys.executable, "-m", "control_bench.cli", *GRASP, "--out", str(tmp_path / "grasps"), *options]
+        command = [sys.executable, SCRIPT, *GRASP, "--out", str(tmp_path / "grasps"), *options]
         process = subprocess.Popen(
             [*command, "--grasps", str(SHARDS * SHARD)], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             start_new_session=True,
@@ -246,9 +249,15 @@ def test_a_shard_that_was_deleted_is_drawn_again_the_same(small, tmp_path):
 def test_another_card_is_refused_with_what_differs(small, tmp_path, other, named):
     generate(tmp_path, small, 30)
     before = files(tmp_path)
-    with pytest.raises(BadInput, match=f"{tmp_path}: holds a data set of another {named}: name another folder"):
+    with pytest.raises(BadInput, match=f"{tmp_path}: holds a data set that differs in its {named}: name another"):
         generate(tmp_path, make_card(**dict(settings=SETTINGS, seed=7, objects=TEN) | other), 60)
     assert files(tmp_path) == before
+
+
+def test_a_card_without_shards_is_no_data_set_yet(small, tmp_path):
+    begin(tmp_path, make_card(SETTINGS, 8, TEN.replace("009", "010")))  # and then a mesh could not be read
+    generate(tmp_path, small, 30)
+    assert read_card(tmp_path)["seed"] == 7 and missing(tmp_path, 30) == []
 
 
 def test_shards_without_a_card_are_left_alone(small, tmp_path):
@@ -287,6 +296,17 @@ def test_a_damaged_shard_is_told_by_its_name(small, tmp_path, damage):
     content[200:260] = bytes(60) if damage == "flipped" else content[200:260]
     ends = {"cut": content[:-300], "emptied": b"", "garbage": b"garbage", "flipped": content}
     path.write_bytes(ends[damage])
+    with pytest.raises(BadInput, match=f"{path}: damaged: delete it"):
+        load_split(tmp_path, "train", ["crop", "depth"])
+
+
+@pytest.mark.parametrize("cut", [lambda column: column[:-1], lambda column: column[:, :16]], ids=["rows", "pixels"])
+def test_a_shard_of_another_shape_is_told_by_its_name(small, tmp_path, cut):
+    generate(tmp_path, small, 60)
+    path = shard_file(tmp_path, 1)
+    with np.load(path) as shard:
+        columns = dict(shard)
+    np.savez_compressed(path, **columns | {"crop": cut(columns["crop"])})
     with pytest.raises(BadInput, match=f"{path}: damaged: delete it"):
         load_split(tmp_path, "train", ["crop", "depth"])
 
@@ -389,7 +409,7 @@ def test_another_seed_for_a_data_set_that_is_there_is_refused(cli, whole):
     before = files(whole)
     status, _, err = cli(*GRASP, "--seed", 4, "--out", whole, "--grasps", SHARDS * SHARD)
     assert status == 2 and err.strip() == (
-        f"control-bench: {whole}: holds a data set of another seed: name another folder, or its own"
+        f"control-bench: {whole}: holds a data set that differs in its seed: name another folder, or its own"
     )
     assert files(whole) == before
 

@@ -27,6 +27,7 @@ from control_bench.grasping.objects import SPLITS, SharedObjects, load_object, o
 from control_bench.jobs import ProcessEnded, do_jobs
 from control_bench.settings import fill
 
+DAMAGED = "{}: damaged: delete it, and `control-bench dataset` draws it again, the same"
 FORMAT = "control_bench grasps 1"
 SHARD = 1000
 """Grasps of a shard."""
@@ -93,18 +94,21 @@ def shard_file(folder: Path, number: int) -> Path:
 
 
 def begin(folder: Path, card: Card) -> None:
-    """Writes the card, or checks that the folder's own is the same; BadInput where it is another's."""
+    """Writes the card, or checks that the one of the shards that are there is the same; BadInput where it is not."""
     path, content = folder / "card.json", json.loads(json.dumps(card.content()))
-    if path.is_file():
-        there = read_card(folder)
+    drawn = folder.is_dir() and any(folder.glob("shard_*.npz"))
+    there = read_card(folder) if path.is_file() else None
+    if there and drawn:
         for name in ("seed", "settings", "objects", "grasps of a shard"):
             if there.get(name) != content[name]:
                 differing = name
                 if name == "settings":
                     differing = next(key for key in content[name] if there[name].get(key) != content[name][key])
-                raise BadInput(f"{folder}: holds a data set of another {differing}: name another folder, or its own")
+                raise BadInput(
+                    f"{folder}: holds a data set that differs in its {differing}: name another folder, or its own"
+                )
         return
-    if folder.is_dir() and any(folder.glob("shard_*.npz")):
+    if drawn:
         raise BadInput(f"{folder}: holds shards without a card: name another folder")
     write_beside(path, json.dumps(content, indent=1).encode())
 
@@ -176,7 +180,12 @@ def load_split(folder: Path, split: str, columns: Iterable[str]) -> dict[str, np
     files = [file for file in sorted(folder.glob("shard_*.npz")) if split_of(int(file.stem[-5:])) == split]
     if not files:
         raise BadInput(f"{folder}: holds no grasps to {split} yet: draw {SHARD * len(SHARDS)} or more")
+    columns = list(columns)
     parts = [_read_shard(file, columns) for file in files]
+    for file, part in zip(files, parts, strict=True):
+        shapes = {(len(part[name]), part[name].shape[1:] == parts[0][name].shape[1:]) for name in columns}
+        if shapes != {(len(parts[0][columns[0]]), True)}:
+            raise BadInput(DAMAGED.format(file))
     return {name: np.concatenate([part[name] for part in parts]) for name in columns}
 
 
@@ -185,4 +194,4 @@ def _read_shard(file: Path, columns: Iterable[str]) -> dict[str, np.ndarray]:
         with np.load(file, allow_pickle=False) as shard:
             return {name: shard[name] for name in columns}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-        raise BadInput(f"{file}: damaged: delete it, and `control-bench dataset` draws it again, the same") from None
+        raise BadInput(DAMAGED.format(file)) from None
