@@ -4,7 +4,9 @@ lost."""
 import os
 import signal
 import sqlite3
+import sys
 import time
+from pathlib import Path
 
 import pytest
 import rosgraph
@@ -179,3 +181,13 @@ def test_start_in_a_wall_is_refused(ros):
         )
         assert call.wait(30) == 0
         assert "success: False" in call.text() and why in call.text()
+
+
+@pytest.mark.parametrize("after", [0.3, 0.8])
+def test_a_node_that_is_ended_while_it_imports_says_nothing(ros, after):
+    # As roslaunch ends all the others when one of them has refused its parameters.
+    node = ros.start(sys.executable, str(Path(__file__).parents[2] / "scripts" / "grasp_planner_node"))
+    time.sleep(after)
+    node.process.send_signal(signal.SIGINT)
+    node.wait(20)
+    assert "Traceback" not in node.text()

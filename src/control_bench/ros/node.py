@@ -23,6 +23,7 @@ MASTER_PERIOD = 1.0
 
 def run_node(name: str, main: Callable[[], int | None]) -> None:
     """Starts a node, runs `main`, and exits: 0 when done, 2 with one line for bad input, 1 when the master is gone."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     _go_where_the_user_is()
     rospy.init_node(name, disable_rostime=True)  # see read_parameters
     threading.Thread(target=_watch_master, daemon=True).start()
