@@ -563,6 +563,12 @@ def test_a_training_killed_with_9_goes_on_from_its_last_checkpoint(cli, tmp_path
     assert all(np.diff(steps).min() > 0 for steps in made.values() if len(steps) > 1)
 
 
+def test_what_no_memory_is_large_enough_for_is_told_in_one_line(cli):
+    status, out, err = cli("run", "grasp", "--controller", "random_grasp", "--set", "width=1000000000")
+    assert status == 2 and err.startswith("control-bench: short of memory (Unable to allocate")
+    assert len(err.splitlines()) == 1 and "make pictures" in err
+
+
 def test_a_loss_that_is_no_number_ends_a_training_at_its_last_checkpoint(cli, tmp_path):
     wild = ["--set", "learn_start=60", "--set", "learning_rate=1e30", "--set", "clip_gradient=0"]
     status, _, said = cli("train", *CART, *wild, "--set", "save_every=20", "--out", tmp_path, "--steps", 400)

@@ -31,7 +31,7 @@ def files(tmp_path_factory):
     i = FINE.intrinsics
     told = {"_fx": i.fx, "_fy": i.fy, "_cx": i.cx, "_cy": i.cy, "_height": i.height, "_width": i.width}
     (folder / "camera.intr").write_text(json.dumps(told))
-    (folder / "small.intr").write_text(json.dumps(told | {"_width": 64}))
+    (folder / "small.intr").write_text(json.dumps(told | {"_width": 64, "_cx": 31.5}))
     depth, body = picture(FINE, block(x=0.05, y=-0.03, yaw=0.4))
     np.save(folder / "block.npy", depth)
     np.save(folder / "empty.npy", picture(FINE)[0])
@@ -128,6 +128,7 @@ def test_show_and_json_print_json_alone(plan, tmp_path):
         ("tiny.png", {}, "16 bits"),
         ("block.npy", {"intrinsics": "none.intr"}, "none.intr: no such file"),
         ("block.npy", {"intrinsics": "block.npy"}, "not an .intr file"),
+        ("block.npy", {"intrinsics": "empty.npy"}, 'give JSON such as {"_fx": 525'),
         ("block.npy", {"intrinsics": "small.intr"}, "its camera's intrinsics of 480 x 64"),
     ],
 )
@@ -145,7 +146,8 @@ def test_bad_input_is_one_line_and_status_2(plan, name, more, told):
         (("--set", "architecture=code"), "does not fit these controller settings"),
         (("--checkpoint", "camera.intr"), "not a checkpoint of ours"),
         (("--show", "block.npy/one.png"), "one.png: can't be written"),
-        (("--show", "."), "can't be written"),
+        (("--show", "."), "what is written is .png"),
+        (("--show", "one.jpg"), "one.jpg: what is written is .png"),
     ],
 )
 def test_bad_options_are_one_line_and_status_2(plan, files, more, told):

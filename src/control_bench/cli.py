@@ -44,6 +44,10 @@ def main(argv: list[str] | None = None) -> int:
     except BadInput as error:
         print(f"control-bench: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except MemoryError as error:
+        told = f"short of memory ({error}): make pictures, batches or what is remembered smaller"
+        print(f"control-bench: {' '.join(told.split())}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

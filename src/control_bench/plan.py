@@ -247,7 +247,8 @@ def _find(plan: Plan, key: str) -> tuple[str, str]:
     if not having:
         raise BadInput(f"--set {key}: unknown setting, {nearest(key, sum(names.values(), []))}")
     if len(having) > 1:
-        raise BadInput(f"--set {key}: {' and '.join(having)} both have it: write {having[0]}.{key}")
+        told = " or ".join(f"{section}.{key}" for section in having)
+        raise BadInput(f"--set {key}: {' and '.join(having)} both have it: write {told}")
     return having[0], key
 
 

@@ -75,6 +75,15 @@ def test_16_bits_are_millimetres(tmp_path):
     np.testing.assert_array_equal(read_depth(saved(tmp_path / "depth.npy", values)), told)
 
 
+@pytest.mark.parametrize("kind", [np.uint32, np.int16, np.int64])
+def test_whole_numbers_are_millimetres_too(tmp_path, kind):
+    values = (1000.0 * DEPTH).astype(kind)
+    if kind is not np.uint32:
+        values[0, 0] = -1  # nothing was seen
+    told = read_depth(saved(tmp_path / "depth.npy", values))
+    np.testing.assert_allclose(told, np.maximum(values.astype(float), 0.0) / 1000.0, atol=1e-6)
+
+
 def test_the_largest_of_16_bits_is_65_metres(tmp_path):
     assert read_depth(saved(tmp_path / "d.png", np.full((2, 2), 65535, np.uint16))).max() == pytest.approx(65.535)
 
@@ -94,7 +103,7 @@ def test_millimetres_as_floats_are_told_by_name(refused, tmp_path):
         (np.zeros(5), "has height and width, not the shape (5,)"),
         (np.zeros((4, 5, 3)), "not the shape (4, 5, 3)"),
         (np.zeros((0, 5)), "not the shape (0, 5)"),
-        (np.zeros((4, 5), np.int32), "depths of the type int32"),
+        (np.zeros((4, 5), np.uint8), "depths of the type uint8"),
         (np.zeros((4, 5), bool), "depths of the type bool"),
         (np.zeros((4, 5), complex), "depths of the type complex"),
         (np.array([["a"]]), "depths of the type"),
@@ -139,7 +148,7 @@ def test_pictures_of_8_bits_are_refused(refused, tmp_path, shape, kind):
 
 
 def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(BadInput, match="no such file"):
+    with pytest.raises(BadInput, match="a folder, not a file"):
         read_depth(tmp_path)
 
 
@@ -162,6 +171,11 @@ def test_masks_of_1_and_of_16_bits_are_read(tmp_path):
     where = np.random.default_rng(0).random((6, 8)) < 0.4
     np.testing.assert_array_equal(read_mask(saved(tmp_path / "one.png", where), (6, 8)), where)
     np.testing.assert_array_equal(read_mask(saved(tmp_path / "many.png", where.astype(np.uint16)), (6, 8)), where)
+
+
+def test_a_mask_that_is_black_everywhere_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="mask.png: is black everywhere: give a mask that is white where"):
+        read_mask(saved(tmp_path / "mask.png", np.zeros((6, 8), np.uint8)), (6, 8))
 
 
 def test_masks_of_another_size_or_kind_are_refused(refused, tmp_path):
@@ -191,7 +205,9 @@ def test_intrinsics_are_read(tmp_path):
         ("[1, 2]", "it holds no mapping"),
         (b"\xff\xfe\x00", "not an .intr file"),
         (json.dumps({k: v for k, v in CAMERA.items() if k != "_fy"}), "'_fy' is missing"),
-        (json.dumps(CAMERA | {"_fx": "wide"}), "'_fx' is 'wide': give it as a number"),
+        (json.dumps(CAMERA | {"_fx": "wide"}), "'_fx' is 'wide': give JSON such as"),
+        (json.dumps(CAMERA | {"_height": 480.5}), "a picture of 480.5 x 640 pixels: give whole numbers"),
+        (json.dumps(CAMERA | {"_cx": 9999}), "the principal point (9999, 239.5) lies outside the picture"),
         (json.dumps(CAMERA | {"_cx": True}), "'_cx' is True"),
         (json.dumps(CAMERA | {"_height": None}), "'_height' is missing"),
         (json.dumps(CAMERA | {"_fx": 0.0}), "focal lengths in pixels are above 0"),

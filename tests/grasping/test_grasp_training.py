@@ -70,6 +70,12 @@ def differences(one, other, at=""):
 # Learning.
 
 
+def test_a_network_that_is_no_number_any_more_ends_the_training(tmp_path, dataset):
+    one = trainer(tmp_path, dataset, learning_rate=1e9, batch=64, steps=60, evaluate_every=20)
+    with pytest.raises(BadInput, match="the loss is nan after .* lower learning_rate; the last checkpoint is"):
+        one.run(steps=60)
+
+
 def loss_of(one):
     """On all that is held back."""
     told = quality(one.controller.network, *one._seen).clamp(1e-6, 1.0 - 1e-6).numpy()

@@ -176,7 +176,7 @@ def test_a_policy_that_is_no_number_is_not_exported_as_a_good_one(tmp_path):
 @pytest.mark.parametrize(("task", "name"), [("drivebot", "q_table"), ("drivebot", "turn_until_clear"), ("reach", "pd")])
 def test_what_has_no_network_is_refused_with_the_mend(tmp_path, task, name):
     _, controller = made(task, name)
-    with pytest.raises(BadInput, match="has no network to export: take a learner with one, such as naf") as caught:
+    with pytest.raises(BadInput, match="has no network that acts by itself, to export: take a learner, such") as caught:
         export(controller, {}, tmp_path / "policy.onnx")
     assert type(controller).__name__ in str(caught.value) and "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
@@ -218,8 +218,8 @@ def test_the_command_writes_our_policy_and_says_so_in_one_line(cli, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("drivebot", "--controller", "q_table"), "QTable has no network to export"),
-        (("drivebot", "--controller", "furthest_sonar"), "FurthestSonar has no network to export"),
+        (("drivebot", "--controller", "q_table"), "QTable has no network that acts by itself"),
+        (("drivebot", "--controller", "furthest_sonar"), "FurthestSonar has no network that acts by itself"),
         (("balance", "--controller", "ppo", "--set", "preprocess=bounds"), "no policy of ppo ships for this"),
     ],
 )

@@ -147,6 +147,8 @@ def test_a_grasp_is_planned_for_any_camera(ros, what):
         ("object", "mask: of 10 x 20 pixels", {"mask": [0, 0, 5, 5], "mask_size": [10, 20]}),
         ("object", "box: send four numbers", {"box": [1.0, 2.0]}),
         ("object", "box: holds no pixel", {"box": [900, 900, 950, 950]}),
+        ("object", "box: holds nothing that may be grasped", {"box": [5, 5, 30, 30]}),
+        ("object", "mask: is 0 everywhere", {"mask": [700, 500, 710, 510]}),
         ("object", "timeout", {"timeout": -1.0}),
     ],
 )

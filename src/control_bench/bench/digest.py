@@ -111,7 +111,8 @@ class Digest:
 
     def measured(self, score: str) -> str:
         """A score's name, with its unit where it has one."""
-        return f"{score}, {self._units[score]}" if score in self._units else score
+        unit = self._units.get(score)
+        return f"{score}, {unit}" if unit else score
 
     def _add(self, episode: Episode) -> None:
         self._add_path(episode)

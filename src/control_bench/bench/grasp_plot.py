@@ -40,7 +40,8 @@ def draw_grasps(image: DepthImage, grasps: ImageGrasps, qualities: np.ndarray, g
         colour = shades.to_rgba(qualities[number])
         half = gripper.opening * image.intrinsics.fx / grasps.depths[number] / 2.0
         _draw_jaws(scene, grasps.pixels[number], grasps.angles[number], half, colour, 2.6 if number == 0 else 1.2)
-    scene.set(title="the best grasps" if len(grasps) else "no grasp", xlabel="column, pixels", ylabel="row, pixels")
+    title = "the best grasps (outlined: where they may be)" if len(grasps) else "no grasp"
+    scene.set(title=title, xlabel="column, pixels", ylabel="row, pixels")
     fig.colorbar(shades, ax=scene, label="quality", shrink=0.8)
     if len(grasps):
         _draw_crop(near, image, grasps[:1], float(qualities[0]), gripper)

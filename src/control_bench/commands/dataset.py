@@ -20,7 +20,7 @@ def add(commands) -> None:
     parser = add_command(commands, "dataset", _dataset, "draw a data set to learn grasps from", EXAMPLES, MORE)
     parser.add_argument("of", metavar="WHAT", choices=("grasp",), help="grasp")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the data set")
-    parser.add_argument("--grasps", required=True, type=positive, metavar="N", help="how many, in whole thousands")
+    parser.add_argument("--grasps", required=True, type=positive, metavar="N", help="how many, rounded up to thousands")
     parser.add_argument(
         "--objects", metavar="O", help="other objects: a folder of meshes, files, with commas between (default: ours)"
     )

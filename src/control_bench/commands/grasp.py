@@ -6,16 +6,21 @@ import time
 from pathlib import Path
 
 from control_bench.commands.common import add_command, add_set
+from control_bench.errors import BadInput
 from control_bench.files import write_beside
 from control_bench.plan import make_plan
 from control_bench.resources import needing
 from control_bench.settings import parse_assignments
 
-MORE = """The picture is .npy, floats in metres or unsigned whole numbers in millimetres, or .png, 16 bits in
+MORE = """The picture is .npy, floats in metres or whole numbers in millimetres, or .png, 16 bits in
 millimetres; 0, NaN and infinity mean that nothing was seen. The table is found by itself, and grasps
 are looked for on what stands on it, or where --segmask is white. What it tells is in pixels, m and
 rad: of the picture, and position and quaternion (x y z w) in the camera's optical frame: x along the
-jaws' axis, z where the gripper goes. Where nothing can be had it says why, and exits with 1."""
+jaws' axis, z where the gripper goes. Where nothing can be had it says why, and exits with 1.
+
+The camera's intrinsics are JSON, in pixels:
+  {"_fx": 525, "_fy": 525, "_cx": 319.5, "_cy": 239.5, "_height": 480, "_width": 640}"""
+UNITS = {"angle": "rad", "depth": "m", "position": "m", "seconds": "s"}
 EXAMPLES = """  control-bench grasp plan depth.npy --intrinsics camera.intr --show grasp.png
   control-bench grasp plan depth.png --intrinsics camera.intr --segmask mask.png --json
   control-bench grasp plan depth.npy --intrinsics camera.intr --set planner=fully_convolutional"""
@@ -39,6 +44,9 @@ def _grasp(arguments: argparse.Namespace) -> int:
         from control_bench.grasping.advice import advise
         from control_bench.grasping.depth_files import check_size, read_depth, read_intrinsics, read_mask
         from control_bench.grasping.depth_image import DepthImage
+    shown = Path(arguments.show).expanduser() if arguments.show else None
+    if shown and shown.suffix.lower() != ".png":
+        raise BadInput(f"--show {shown}: what is written is .png: name it so")
     depth, intrinsics = read_depth(arguments.depth), read_intrinsics(arguments.intrinsics)
     check_size(intrinsics, depth, arguments.depth)
     mask = read_mask(arguments.segmask, depth.shape) if arguments.segmask else None
@@ -53,12 +61,12 @@ def _grasp(arguments: argparse.Namespace) -> int:
     image = DepthImage.of(depth, intrinsics, mask)
     planned = planner.plan_any(image)
     seconds = time.perf_counter() - started
-    if arguments.show:
+    if shown:
         from control_bench.bench.grasp_plot import draw_grasps
         from control_bench.bench.plot_style import png
 
         drawn = draw_grasps(image, planned.grasps, planned.qualities, planner.gripper)
-        write_beside(Path(arguments.show).expanduser(), png(drawn))
+        write_beside(shown, png(drawn))
     best = float(planned.qualities[0]) if len(planned.grasps) else None
     told = _describe(image, planned) | {"seconds": round(seconds, 3)}
     advice = advise(image, best, planner.gripper, planner.trained)
@@ -66,11 +74,11 @@ def _grasp(arguments: argparse.Namespace) -> int:
         print(json.dumps(told | {"advice": advice}))
     else:
         for name, value in told.items():
-            print(f"{name:12} {value}")
+            print(f"{name:12} {'none' if value is None else value} {UNITS.get(name, '')}".rstrip())
         for line in advice:
             print(f"note: {line}")
-        if arguments.show:
-            print(f"wrote {arguments.show}")
+        if shown:
+            print(f"wrote {shown}")
     return 0 if best is not None else 1
 
 

@@ -18,17 +18,19 @@ FARTHEST = 20.0
 LARGEST = 1e6
 """Pixels: no number of a camera's is larger, nor infinite."""
 
+INTR = 'JSON such as {"_fx": 525, "_fy": 525, "_cx": 319.5, "_cy": 239.5, "_height": 480, "_width": 640}'
+
 
 def metres(depth: np.ndarray, where: str) -> np.ndarray:
     """A depth picture float32 (height, width), m, 0 where there is nothing: of floats in metres (32FC1), or of whole
-    numbers in millimetres (16UC1); BadInput for anything else."""
+    numbers of more than 8 bits in millimetres (16UC1); BadInput for anything else."""
     depth = np.asarray(depth)
     if depth.ndim == 3 and depth.shape[2] == 1:
         depth = depth[:, :, 0]
     if depth.ndim != 2 or not depth.size:
         raise BadInput(f"{where}: a depth picture has height and width, not the shape {depth.shape}")
-    if depth.dtype.kind == "u":
-        return depth.astype(np.float32) / np.float32(1000.0)
+    if depth.dtype.kind in "iu" and depth.dtype.itemsize > 1:
+        return np.maximum(depth, 0).astype(np.float32) / np.float32(1000.0)
     if depth.dtype.kind != "f":
         raise BadInput(f"{where}: depths of the type {depth.dtype}: give floats in metres, or 16 bits in millimetres")
     known = np.isfinite(depth) & (depth > 0.0)
@@ -63,6 +65,8 @@ def read_mask(path: str | Path, shape: tuple[int, int]) -> np.ndarray:
     if mask.shape != shape:
         raise BadInput(f"{path}: of {mask.shape[0]} x {mask.shape[1]} pixels, the depth picture of {shape[0]} x "
                        f"{shape[1]}: give a mask of the same picture")  # fmt: skip
+    if not mask.any():
+        raise BadInput(f"{path}: is black everywhere: give a mask that is white where grasps may be")
     return mask
 
 
@@ -70,21 +74,28 @@ def read_intrinsics(path: str | Path) -> Intrinsics:
     """From an .intr file: JSON with _fx, _fy, _cx, _cy, _height and _width, pixels."""
     path = _file(path)
     try:
-        told = json.loads(path.read_text())
-        if not isinstance(told, dict):
+        content = json.loads(path.read_text())
+        if not isinstance(content, dict):
             raise ValueError("it holds no mapping")
     except (OSError, ValueError) as error:
-        raise BadInput(f"{path}: not an .intr file ({' '.join(str(error).split())[:60]}): it is JSON") from None
+        raise BadInput(f"{path}: not an .intr file ({' '.join(str(error).split())[:60]}): give {INTR}") from None
     values = {}
     for name in ("fx", "fy", "cx", "cy", "height", "width"):
-        value = told.get(f"_{name}", told.get(name))
+        value = content.get(f"_{name}", content.get(name))
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LARGEST:
-            raise BadInput(f"{path}: '_{name}' is {'missing' if value is None else repr(value)}: give it as a number")
-        values[name] = int(value) if name in ("height", "width") else float(value)
+            raise BadInput(f"{path}: '_{name}' is {'missing' if value is None else repr(value)}: give {INTR}")
+        values[name] = float(value)
+    height, width = values["height"], values["width"]
+    if height != int(height) or width != int(width):
+        raise BadInput(f"{path}: a picture of {height:g} x {width:g} pixels: give whole numbers")
     try:
-        return Intrinsics(**values)
+        told = Intrinsics(**values | {"height": int(height), "width": int(width)})
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from None
+    if not (0.0 <= told.cx <= width and 0.0 <= told.cy <= height):
+        raise BadInput(f"{path}: the principal point ({told.cx:g}, {told.cy:g}) lies outside the picture: give _cx and "
+                       "_cy in pixels from its upper left")  # fmt: skip
+    return told
 
 
 def check_size(intrinsics: Intrinsics, depth: np.ndarray, where: str) -> None:
@@ -99,7 +110,7 @@ def check_size(intrinsics: Intrinsics, depth: np.ndarray, where: str) -> None:
 def _file(path: str | Path) -> Path:
     path = Path(path).expanduser()
     if not path.is_file():
-        raise BadInput(f"{path}: no such file")
+        raise BadInput(f"{path}: {'a folder, not a' if path.is_dir() else 'no such'} file")
     return path
 
 

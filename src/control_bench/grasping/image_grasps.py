@@ -113,7 +113,7 @@ class SamplerSettings:
 
     def __post_init__(self) -> None:
         require_positive(self, "friction", "gradient")
-        require(self.smooth >= 0, f"smooth: {self.smooth!r} should be 0 or more")
+        require(0 <= self.smooth <= 20, f"smooth: {self.smooth!r} should be 0 to 20")
 
 
 def edges(image: DepthImage, settings: SamplerSettings) -> tuple[np.ndarray, np.ndarray]:

@@ -21,6 +21,7 @@ from control_bench.grasping.depth_noise import DepthNoise, upsampling
 from control_bench.grasping.gqcnn import quality
 from control_bench.grasping.measures import summary
 from control_bench.grasping.training_settings import GraspTrainingSettings, Label
+from control_bench.learning.descent import require_finite
 from control_bench.learning.trainer import Progress, Trainer
 from control_bench.learning.training_folder import TrainingFolder
 from control_bench.settings import fill
@@ -152,6 +153,7 @@ class GraspTrainer(Trainer):
             torch.manual_seed(int(rng.integers(2**62)))  # of dropout
             losses = F.cross_entropy(network(crops, depths), self._labels[chosen].to(self._device), reduction="none")
         loss = (losses * weights.to(self._device)).mean()
+        require_finite(loss, progress.steps, "learning_rate")
         self._optimiser.zero_grad()
         loss.backward()
         self._optimiser.step()
@@ -164,7 +166,9 @@ class GraspTrainer(Trainer):
             self.folder.curves.add(progress.steps, {"train/loss": progress.loss})
 
     def evaluate(self) -> tuple[float, dict[str, float]]:
-        found = summary(quality(self._network, *self._seen, batch=256).cpu().numpy(), self.validate.success)
+        told = quality(self._network, *self._seen, batch=256).cpu()
+        require_finite(told.sum(), self.progress.steps, "learning_rate")
+        found = summary(told.numpy(), self.validate.success)
         return found["average_precision"], found
 
     def get_policy(self) -> dict:

@@ -46,7 +46,8 @@ def export(controller: Controller, about: dict[str, Any], path: Path) -> float:
         BadInput: the controller has no network, a library is missing, or the file can't be written.
     """
     if not isinstance(controller, NetworkPolicy):
-        raise BadInput(f"{type(controller).__name__} has no network to export: take a learner with one, such as naf")
+        name = type(controller).__name__
+        raise BadInput(f"{name} has no network that acts by itself, to export: take a learner, such as naf")
     with needing("export", "export"):
         import onnx
         import onnxruntime

@@ -40,7 +40,10 @@ def mask_of(message: Image, shape: tuple[int, int]) -> np.ndarray:
     if (message.height, message.width) != shape:
         raise BadInput(f"mask: of {message.height} x {message.width} pixels, the picture of {shape[0]} x {shape[1]}: "
                        "send one of its size")  # fmt: skip
-    return _pixels(message, np.dtype(np.uint8), "mask") > 0
+    mask = _pixels(message, np.dtype(np.uint8), "mask") > 0
+    if not mask.any():
+        raise BadInput("mask: is 0 everywhere: send one that is not where grasps may be")
+    return mask
 
 
 def _pixels(message: Image, kind: np.dtype, topic: str) -> np.ndarray:

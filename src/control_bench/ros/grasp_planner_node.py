@@ -142,7 +142,10 @@ class GraspPlannerNode:
         inside = (columns >= left) & (columns <= right) & (rows >= top) & (rows <= bottom)
         if not inside.any():
             raise BadInput(f"box: holds no pixel of a picture of {pixels.shape[0]} x {pixels.shape[1]}")
-        return image.within(inside)
+        boxed = image.within(inside)
+        if image.mask.any() and not boxed.mask.any():
+            raise BadInput("box: holds nothing that may be grasped: send one around the object")
+        return boxed
 
     def _plan(self, image: DepthImage) -> Planned:
         with self._planning:
