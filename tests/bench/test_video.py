@@ -20,6 +20,7 @@ from control_bench.bench.pictures.balance import BalancePicture
 from control_bench.bench.pictures.base import SIZE
 from control_bench.bench.pictures.curves import Curves
 from control_bench.bench.pictures.drivebot import BLUE, DrivebotPicture
+from control_bench.bench.pictures.grasp import HAND, GraspPicture
 from control_bench.bench.pictures.kuka import KukaPicture
 from control_bench.bench.pictures.kuka_balance import KukaBalancePicture
 from control_bench.bench.pictures.panel import WIDTH, number
@@ -46,6 +47,8 @@ CASES = {
     "balance": ("balance", "linear", {}, BalancePicture),
     "kuka_balance": ("kuka_balance", "linear", {"actions": "continuous", "longest": 3}, KukaBalancePicture),
     "pixels": ("balance", "linear", {"observation": "pixels", "size": 48, "cameras": 2}, BalancePicture),
+    "grasp": ("grasp", "antipodal_grasp", {"objects": "jenga", "closed_loop": True}, GraspPicture),
+    "bin": ("bin", "antipodal_grasp", {"objects": "lego", "count": 5}, GraspPicture),
 }
 QUICK = ("run", "drivebot", "--controller", "turn_until_clear", "--set", "max_steps=5")
 
@@ -346,6 +349,37 @@ def test_what_the_cameras_see_is_shown_to_the_pixel():
     for place, one in enumerate(expected):
         inset = image[SIZE - 110 : SIZE - 14, 14 + 104 * place : 110 + 104 * place]
         assert (inset[4:-4:2, 4:-4:2] == one[2:-2, 2:-2]).all()
+
+
+def of_the_hand(picture):
+    """Bool (height, width): the pixels that show a hand in some light."""
+    pixels = np.asarray(picture, dtype=float)
+    shade = pixels[..., 2] / HAND[2]
+    return (np.abs(pixels - shade[..., None] * HAND).max(axis=2) < 4.0) & (shade > 0.3)
+
+
+def test_a_grasp_in_one_go_shows_the_hand_where_it_is_sent(films):
+    film, episode = films("bin")
+    shown = film._picture
+    assert of_the_hand(shown.draw(0)).sum() > 300 and shown.facts(0)["hand"] == "is sent"
+    assert shown.facts(0)["quality"] == f"{episode.readings['command'][1][4]:.2f}"
+    # At the end it is nowhere sent, and at home out of sight.
+    assert not of_the_hand(shown.draw(episode.steps)).any() and shown.facts(episode.steps)["hand"] == "home"
+    # Sent elsewhere, it is seen elsewhere.
+    commands = episode.readings["command"].copy()
+    columns = []
+    for y in (-0.1, 0.1):
+        commands[1, :3] = 0.0, y, 0.05
+        readings = episode.readings | {"command": commands}
+        columns.append(np.nonzero(of_the_hand(GraspPicture(shown.task, episode_of(**readings)).draw(0)))[1].mean())
+    assert abs(columns[1] - columns[0]) > 50
+
+
+def test_a_grasp_in_a_closed_loop_shows_the_hand_where_it_is(films):
+    film, episode = films("grasp")
+    low = int(episode.readings["hand"][:, 2].argmin())
+    assert not of_the_hand(film._picture.draw(0)).any() and of_the_hand(film._picture.draw(low)).sum() > 300
+    assert film._picture.facts(low)["hand"] != "is sent"
 
 
 def test_the_panel_tells_how_it_ended_and_only_then(films):

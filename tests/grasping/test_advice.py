@@ -34,6 +34,12 @@ def test_an_empty_table_is_told_of():
     assert "nothing stands on the table" in advice
 
 
+def test_an_object_that_has_no_depth_at_all_may_be_where_there_is_none():
+    depth, body = picture(FINE, block())
+    (advice,) = told(DepthImage.of(np.where(body > 0, 0.0, depth), FINE.intrinsics), None)
+    assert f"nothing stands on the table, unless it is in the {(body > 0).mean():.1%} without depth" in advice
+
+
 def test_a_picture_without_depth_is_told_of_alone():
     image = DepthImage.of(np.zeros((480, 640)), FINE.intrinsics)
     (advice,) = told(image, None)

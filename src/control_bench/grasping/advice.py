@@ -14,6 +14,8 @@ from control_bench.grasping.image_grasps import SamplerSettings, antipodal_pairs
 GOOD = 0.5
 """A quality from which on nobody asks why."""
 TOO_MUCH_MISSING = 0.2
+UNSEEN = 0.001
+"""Share of a picture in which an object may be hidden."""
 NEARER, FARTHER = 0.8, 1.25
 """Shares of the distances that a network was trained for, beyond which it is told of."""
 LEAST_CROP = 32
@@ -49,7 +51,8 @@ def _of_the_picture(image: DepthImage) -> list[str]:
     if image.table is None:
         found.append("no table is seen, a plane over a tenth of the picture: give a mask of what may be grasped")
     if not image.mask.any():
-        found.append("nothing stands on the table: put an object there, or give a mask of what may be grasped")
+        unseen = f", unless it is in the {image.missing:.1%} without depth" if image.missing > UNSEEN else ""
+        found.append(f"nothing stands on the table{unseen}: put an object there, or give a mask of what may be grasped")
     if image.missing > TOO_MUCH_MISSING:
         found.append(f"{image.missing:.0%} of what may be grasped is missing depth: shiny, dark or too near things are "
                      "not seen by depth cameras")  # fmt: skip

@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from control_bench.bench.pictures.base import SIZE, Picture
 from control_bench.grasping.camera import Camera, Intrinsics, Viewpoint
-from control_bench.grasping.command import from_above
+from control_bench.grasping.command import NO_GRASP, from_above
 from control_bench.grasping.objects import load_object
 from control_bench.tasks.grasp import Grasp
 from control_bench.worlds.phase import Phase
@@ -24,15 +24,16 @@ EDGE = 0.004
 
 
 class GraspPicture(Picture):
-    """The hand is drawn as the boxes that planning knows it by."""
+    """The hand is drawn as the boxes that planning knows it by: where it is, or, as a grasp in one go has no picture on
+    its way, where it is sent."""
 
     of = Grasp
-    reads = ("hand", "phase", "objects", "left", "held")
+    reads = ("hand", "phase", "objects", "left", "held", "command")
     won = ("held", "emptied")
 
     def __init__(self, task, episode) -> None:
         super().__init__(task, episode)
-        self._camera = Camera(LENS, VIEW)
+        self._camera, self._all_the_way = Camera(LENS, VIEW), task.settings.closed_loop
 
     def draw(self, moment: int) -> Image.Image:
         depth, body = self._camera.render_shapes(self._shapes(moment))
@@ -44,6 +45,9 @@ class GraspPicture(Picture):
     def _shapes(self, moment: int):
         """Vertices in the world, faces, and which body each is: 1 the hand, from 2 the objects."""
         x, y, z, yaw, width = self.readings["hand"][moment]
+        command = self._command(moment)
+        if not self._all_the_way and command[4] >= 0:
+            (x, y, z, yaw), width = command[:4], self.task.gripper.opening
         corners, faces = self.task.gripper.mesh(width)
         yield from_above(yaw).apply(corners) + [x, y, z], faces, 1
         for place, told in enumerate(self.readings["objects"][moment]):
@@ -51,10 +55,17 @@ class GraspPicture(Picture):
                 obj = load_object(self.task.names[int(told[0])])
                 yield obj.vertices @ Rotation.from_quat(told[4:]).as_matrix().T + told[1:4], obj.faces, 2 + place
 
+    def _command(self, moment: int) -> np.ndarray:
+        """The last one, or in one go the next."""
+        commands = self.readings["command"]
+        if self._all_the_way:
+            return commands[moment]
+        return commands[moment + 1] if moment + 1 < len(commands) else NO_GRASP
+
     def facts(self, moment: int) -> dict[str, str]:
-        quality = self.readings["command"][moment][4]
+        quality, phase = self._command(moment)[4], Phase(int(self.readings["phase"][moment]))
         return {
-            "hand": Phase(int(self.readings["phase"][moment])).name.lower(),
+            "hand": phase.name.lower() if self._all_the_way or quality < 0 else "is sent",
             "quality": f"{quality:.2f}" if quality >= 0 else "-",
             "objects left": str(int(self.readings["left"][moment])),
         }
