@@ -81,8 +81,8 @@ def _train(arguments: argparse.Namespace) -> int:
             bar.update((progress.episodes if episodes else progress.steps) - start - bar.n)
 
         progress = trainer.run(steps, episodes, until, report, interrupt)
-    lasted = [f"{getattr(progress, length)} {length}" for length in trainer_class.lengths]
-    print(f"{', '.join(lasted)}; best evaluation {progress.best:.4g}; in {out}/")
+    lasted = f"{progress.steps} steps, {progress.episodes} {trainer_class.counted}"
+    print(f"{lasted}; best evaluation {progress.best:.4g}; in {out}/")
     if interrupt.asked:
         pair = [plan.task, "--controller", plan.controller, "--out", str(out), "--resume"]
         pair += ["--preset", arguments.preset] if arguments.preset else []

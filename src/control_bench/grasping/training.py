@@ -87,7 +87,7 @@ class GraspProgress(Progress):
 class GraspTrainer(Trainer):
     """Trains `dexnet`'s network. The same seed, stopped and resumed or not, gives the same network on one machine."""
 
-    lengths = ("steps",)
+    lengths, counted = ("steps",), "examples"
     threads = None
     Progress = GraspProgress
 

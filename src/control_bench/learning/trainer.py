@@ -36,11 +36,13 @@ class Trainer:
         folder: for what is kept.
 
     Attributes:
-        lengths: what a training can be asked to last, as the command line has it. Progress: a dataclass of its own.
+        lengths: what a training can be asked to last, as the command line has it. counted: what its episodes are.
+        Progress: a dataclass of its own.
         threads: of torch: most networks here are too small to share, and one is exact. None: as many as it likes.
     """
 
     lengths: ClassVar[tuple[str, ...]] = ("steps", "episodes")
+    counted: ClassVar[str] = "episodes"
     threads: ClassVar[int | None] = 1
     Progress: ClassVar[type[Progress]] = Progress
 
