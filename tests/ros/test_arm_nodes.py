@@ -1,6 +1,8 @@
 """arm.launch in real time: its topics, what it does with bad commands and silence, and what it tells of lateness."""
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 from conftest import node_pid, wait_for
@@ -39,6 +41,22 @@ def test_an_arm_in_real_time(ros, tmp_path):
     assert run.via == "realtime" and [episode.outcome for episode in episodes] == ["reached"] * 3
     # Steps are told apart by the clock's time: an episode of 1.05 s a leg has about 420 of them.
     assert all(300 < episode.steps < 600 for episode in episodes)
+
+
+def test_a_driver_that_thinks_before_it_moves_loses_no_step(ros, tmp_path):
+    # Time stands still until it answers: what was sent meanwhile is judged once, and the next is where it has moved.
+    ros.env["PYTHONPATH"] = f"{Path(__file__).parent}:{os.environ['PYTHONPATH']}"
+    store = tmp_path / "arm.db"
+    settings = "settings:=task.dt=0.005"
+    launch = ros.launch(
+        "controller:=thoughtful:Thoughtful", settings, "episodes:=2", f"store:={store}", file="arm.launch",
+    )  # fmt: skip
+    launch.wait(60)
+    with Store(store, create=False) as opened:
+        (run,) = opened.runs()
+        positions = [episode.readings["true_position"] for episode in opened.episodes(run)]
+    assert len(positions) == 2
+    assert all((episode[1] != episode[0]).any() for episode in positions)
 
 
 @pytest.mark.parametrize(

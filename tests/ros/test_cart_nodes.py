@@ -45,8 +45,7 @@ def test_a_cart_in_real_time(ros, tmp_path):
     frames = ros.start("rostopic", "echo", "/tf")
     assert poses.wait(30) == 0 and 'frame_id: "robot0/field"' in poses.text()
     stamps = [int(s) + 1e-9 * int(n) for s, n in re.findall(r"secs: (\d+)\s+nsecs: +(\d+)", poses.text())]
-    apart = np.diff(stamps)
-    assert abs(np.median(apart) - 5 / 240) < 0.005 and (apart > 0).all()
+    assert abs(np.median(np.diff(stamps)) - 5 / 240) < 0.005 and len(set(stamps)) > 30  # the first may come again
     assert info.wait(30) == 0 and "height: 50" in info.text() and "plumb_bob" in info.text()
     assert image.wait(30) == 0 and "camera_0_optical" in image.text()
     assert force.wait(30) == 0 and "secs: 0\n" not in force.text() and 'frame_id: "robot0/field"' in force.text()
@@ -61,12 +60,13 @@ def test_a_cart_in_real_time(ros, tmp_path):
     assert run.via == "realtime" and len(episodes) == 2
     assert set(episodes[0].readings) == {"poses", "force"}  # pictures can be drawn again
     assert episodes[0].readings["poses"].shape[1:] == (2, 2, 7)
-    # It stands still from the reset until the driver answers: the episode begins as in-process, pushed and upright.
+    # Time stands still from the reset until the driver answers: an episode begins as in-process, with no step between.
     for episode in episodes:
         poses = episode.readings["poses"]
-        env = make_env("balance")
+        env = make_env("balance", actions="continuous")
         np.testing.assert_array_equal(poses[0], env.reset(seed=episode.seed)[1]["readings"]["poses"])
-        np.testing.assert_array_equal(poses[1], poses[0])
+        assert episode.actions[0].any()
+        np.testing.assert_array_equal(poses[1], env.step(episode.actions[0])[4]["readings"]["poses"])
 
 
 def start_policy(ros, tmp_path, size: int, encoding: str, seconds: float):

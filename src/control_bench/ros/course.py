@@ -45,7 +45,7 @@ class Course:
         lockstep = clock == "lockstep"
         # In lockstep every moment is a step; in real time sensors may come more often than that.
         step = 0 if lockstep or self._topics.answers else round(task.step_duration * 1e9)
-        self._apart = step - step // 4
+        self._apart = max(step - step // 4, 1)
         counts = self._topics.needed(task.recorded)
         self._collector = self._topics.collector(counts, lockstep, self._topics.pace)
         self._reward = publisher(f"{name}/{REWARD}", Reward, clock)
@@ -103,11 +103,12 @@ class Course:
             self.heard = time.monotonic()
             stamp = message.header.stamp
             messages = self._collector.add(topic, stamp.to_nsec(), message)
-            if messages is not None:
+            if self._last is not None and stamp == self.stamp:
+                if topic == self._topics.pace:
+                    self._reward.publish(self._last)  # sensors that come again say that somebody may have missed it
+            elif messages is not None:
                 self._moment = (self._collector.stamp, self._topics.readings(messages))
                 self._judge_moment()
-            elif self._last is not None and stamp == self.stamp and topic == self._topics.pace:
-                self._reward.publish(self._last)  # sensors that come again say that somebody may have missed it
 
     def _judge_moment(self) -> None:
         """Judges the moment that has come, if it is one of the episode's steps."""

@@ -20,6 +20,7 @@ class RealtimeDriver(Driver):
         self._readings: dict | None = None
         self._ticker = Ticker(self.actor, self.observe)
         self._silent = False
+        self._sensed = -1  # the last moment's stamp, ns
         controller = self.actor.controller
         warm_up(self.plan, controller)
         controller.deadline = self.task.step_duration
@@ -29,19 +30,26 @@ class RealtimeDriver(Driver):
             self._timer = rospy.Timer(rospy.Duration(self.task.step_duration), self._tick)
 
     def moment(self, readings: Readings, stamp: int) -> None:
+        again, self._sensed = stamp == self._sensed, stamp
         self._readings = readings
         if self._topics.answers:
-            self._tick()
+            self._act(again)
 
     def judge(self, message: Reward) -> None:
         with self.lock:
-            self._ticker.judge(message)
+            stamp = message.header.stamp.to_nsec()
+            self._ticker.judge(stamp, message)
+            if self._topics.answers and message.step == 0 and stamp == self._sensed:
+                self._act(again=True)  # the world waits for this answer with the next moment
 
-    def _tick(self, event=None) -> None:
+    def _tick(self, event) -> None:
+        self._act(again=False)
+
+    def _act(self, again: bool) -> None:
         with self.lock:
             if self._readings is None or self._stop_when_silent():
                 return
-            action, ended = self._ticker.tick(self._readings)
+            action, ended = self._ticker.tick(self._readings, again)
             if action is not None:
                 self.send(action)
             if ended:

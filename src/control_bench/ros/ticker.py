@@ -23,19 +23,29 @@ class Ticker:
         self._actor, self._observe = actor, observe
         self._judgements: list = []
         self._playing = False
+        self._action: Any = None
+        self._judged = -1
 
-    def judge(self, judgement) -> None:
-        """Takes in a judgement (`Reward`), which counts from the next tick on."""
-        self._judgements.append(judgement)
+    def judge(self, stamp: int, judgement) -> None:
+        """Takes in a judgement (`Reward`), which counts from the next tick on, and once though it is told again."""
+        if stamp != self._judged:
+            self._judged = stamp
+            self._judgements.append(judgement)
 
     def interrupt(self) -> None:
         """Ends what is being played, as if nobody had judged it: the sensors fell silent."""
         self._playing = False
 
-    def tick(self, readings: dict[str, np.ndarray]) -> tuple[Any, bool]:
-        """The action on the newest readings, None for none, and whether an episode has ended."""
+    def tick(self, readings: dict[str, np.ndarray], again: bool = False) -> tuple[Any, bool]:
+        """The action on the newest readings, None for none, and whether an episode has ended.
+
+        again: whether they are those of the last tick, told again while time stood still. No step has gone by since,
+        so they have the same answer, unless an episode begins with them.
+        """
         judgements = self._judgements
         start = max((i for i, one in enumerate(judgements) if one.step == 0), default=None)
+        if again and start is None:
+            return self._action, False
         past = judgements[:start]
         self._judgements = [] if start is None else judgements[start + 1 :]
         last = past[-1] if past else None
@@ -50,4 +60,5 @@ class Ticker:
             seed = 0 if start is None else judgements[start].seed
             action = self._actor.begin(self._observe(readings, True), seed)
             self._playing = True
+        self._action = action
         return action, ended

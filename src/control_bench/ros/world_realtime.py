@@ -1,8 +1,9 @@
 """A world in real time that goes by steps: one of physics and of every sensor at each tick of a clock; the newest
 command holds.
 
-After a reset it stands still until the episode has begun: until its judge has seen the first sensors, and its driver
-answers those that follow. What falls by itself, as a pole does, would be lost in the time that this takes.
+After a reset it stands still until the episode has begun: until its judge has judged the first sensors, and its driver
+answers them. What falls by itself, as a pole does, would be lost in the time that this takes. Time stands still with
+it: what is sent meanwhile is the same moment again, with the same stamp, and no step, however long a driver thinks.
 """
 
 import functools
@@ -23,11 +24,14 @@ from control_bench.ros.parameters import WorldParameters
 from control_bench.ros.resets import offer_resets
 from control_bench.ros.topics import RobotTopics, topics_of
 from control_bench.tasks.base import Task
+from control_bench.worlds.base import Readings
 
 LATE = 0.5
 """The share of a step after which a tick that has not begun counts as late."""
 PATIENCE = 1.0
 """s, that a reset waits for judge and driver: there may be none."""
+HEARTBEAT = 0.1
+"""s, after which the sensors of a robot that stands still are sent again, to whoever missed them."""
 RECENT = 10.0
 """Seconds whose late steps are told of: what was slow at the start need not be known for ever."""
 
@@ -44,10 +48,12 @@ class RealtimeWorld:
         self._commands = np.array([topics_of(task, name).stop for name in names])
         self._commanded = np.full(len(names), time.monotonic())
         self._stopped = np.ones(len(names), dtype=bool)
-        # Of each row that stands still after a reset: until when at most, and whether its episode is judged, and its
-        # driver was sent sensors since.
+        # Of each row that stands still after a reset: until when at most, and whether its episode is judged.
         self._still_until = np.zeros(len(names))
-        self._judged, self._told = np.zeros((2, len(names)), dtype=bool)
+        self._judged = np.zeros(len(names), dtype=bool)
+        # When each row's sensors were sent last, what they said, and the stamp; None after a reset, until they are.
+        self._sent = np.zeros(len(names))
+        self._moments: list[tuple[Readings, rospy.Time] | None] = [None] * len(names)
         with self._lock:  # a command may come at once
             self._robots = [
                 RobotTopics(topics_of(task, name), parameters.clock, functools.partial(self._command, row))
@@ -67,18 +73,19 @@ class RealtimeWorld:
                 self._stopped[row] = True
             else:
                 self._commands[row], self._commanded[row], self._stopped[row] = command, time.monotonic(), False
-            if self._told[row]:
+            if self._judged[row]:
                 self._still_until[row] = 0.0
 
     def _judge(self, message: Reward, row: int) -> None:
         with self._lock:
-            self._judged[row] = message.step == 0
+            moment = self._moments[row]
+            self._judged[row] |= moment is not None and message.header.stamp == moment[1]
 
     def _reset(self, robot: str, start: np.ndarray, seed: int) -> rospy.Time:
         row = [one.topics.name for one in self._robots].index(robot)
         with self._lock:
             self._world.reset(np.array([row]), start[None], [episode_rngs(seed)[1]])
-            self._stopped[row], self._judged[row], self._told[row] = True, False, False
+            self._stopped[row], self._judged[row], self._moments[row] = True, False, None
             self._still_until[row] = time.monotonic() + PATIENCE
             return self._stamp + rospy.Duration(nsecs=1)
 
@@ -112,13 +119,21 @@ class RealtimeWorld:
                 self._stopped[row] = True
             if self._stopped[row]:
                 self._commands[row] = robot.topics.holding(self._world, row)
-        self._world.step(self._commands, self._still_until < now)
-        readings, stamp, transforms = self._world.read(), self._stamp, []
+        moving, transforms = self._still_until < now, []
+        self._world.step(self._commands, moving)
+        readings = self._world.read()
         for row, robot in enumerate(self._robots):
-            robot.publish(readings, row, stamp)
-            self._told[row] = self._judged[row]
-            transforms += robot.topics.transforms(readings, row, stamp)
-        self._frames.publish(transforms)
+            if moving[row] or self._moments[row] is None:
+                self._moments[row] = readings, self._stamp
+                # A frame is told once a stamp: tf complains of what it knows.
+                transforms += robot.topics.transforms(readings, row, self._stamp)
+            elif now - self._sent[row] < HEARTBEAT:
+                continue
+            shown, stamp = self._moments[row]
+            robot.publish(shown, row, stamp)
+            self._sent[row] = now
+        if transforms:
+            self._frames.publish(transforms)
 
     def _tell(self) -> None:
         share = sum(self._recent) / len(self._recent)
