@@ -2,6 +2,8 @@
 
 import os
 import re
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,16 @@ def test_a_driver_that_thinks_before_it_moves_loses_no_step(ros, tmp_path):
         positions = [episode.readings["true_position"] for episode in opened.episodes(run)]
     assert len(positions) == 2
     assert all((episode[1] != episode[0]).any() for episode in positions)
+
+
+def test_a_judge_that_sees_only_some_steps_says_so(ros):
+    launch = ros.launch("settings:=task.dt=0.005", file="arm.launch")
+    launch.wait_for_text("osc: ", 60)  # a line of progress
+    judge = node_pid(ros, "/benchmark_node")
+    os.kill(judge, signal.SIGSTOP)
+    time.sleep(0.7)
+    os.kill(judge, signal.SIGCONT)
+    launch.wait_for_text("went by unseen, its figures are of the others", 20)
 
 
 @pytest.mark.parametrize(
