@@ -15,6 +15,11 @@ import rosgraph
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def pytest_collection_modifyitems(items) -> None:
+    """What keeps real time comes last: by then scripts/test is done with the tests that it runs beside these."""
+    items.sort(key=lambda item: item.get_closest_marker("realtime") is not None)
+
+
 def free_port() -> int:
     with socket.socket() as one:
         one.bind(("", 0))

@@ -31,6 +31,7 @@ def echo(ros, topic: str, count: int):
     return ros.start("rostopic", "echo", "-n", str(count), topic)
 
 
+@pytest.mark.realtime
 def test_a_cart_in_real_time(ros, tmp_path):
     # Poses and pictures come 48 times a second, each with the stamp that it was taken at, with their lens and frames;
     # the controller answers 24 times a second, and the pole stays up from where the reset put it.
@@ -82,6 +83,7 @@ def start_policy(ros, tmp_path, size: int, encoding: str, seconds: float):
     return node, ros.start(sys.executable, CAMERA, str(size), encoding, str(seconds))
 
 
+@pytest.mark.realtime
 def test_a_camera_that_stops(ros, tmp_path):
     # The controller sends nothing new meanwhile, so that the last force holds; after sensor_timeout it says which
     # camera is silent, and sends the cart no force.

@@ -43,6 +43,7 @@ def test_grasps_are_the_same_over_topics_to_the_last_bit(
     assert_same(in_process(controller, episodes, 5, task=task, **assigned), theirs)
 
 
+@pytest.mark.realtime
 def test_a_closed_loop_in_real_time(ros, tmp_path):
     # Pictures come five times a second with their intrinsics and frames, grasps answer them, and an object that is
     # moved on the way is followed and held.
@@ -75,6 +76,7 @@ def test_a_closed_loop_in_real_time(ros, tmp_path):
     assert all(15 < episode.steps < 40 for episode in episodes)
 
 
+@pytest.mark.realtime
 def test_a_heap_is_cleared_in_real_time(ros, tmp_path):
     # One grasp after the other, each with pictures all the way.
     store = tmp_path / "bin.db"
@@ -161,6 +163,7 @@ def test_what_is_wrong_is_said_in_words(ros, what, word, request_):
     assert "Traceback" not in node.text()
 
 
+@pytest.mark.realtime
 def test_a_camera_that_has_stopped_is_told_of(ros):
     # Its last picture is too old to grasp by.
     planner(ros, "once", "_age:=0.5")

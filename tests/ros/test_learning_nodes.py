@@ -1,10 +1,12 @@
 """Learning over the topics in real time and by several robots, and real time's sensor noise."""
 
 import numpy as np
+import pytest
 
 from control_bench.learning.checkpoint import load, save
 
 
+@pytest.mark.realtime
 def test_a_table_learns_in_real_time(ros, tmp_path):
     # 5 steps a second. A tick that falls between two judgements learns both as one step, so counts may differ by a few.
     out = tmp_path / "learned"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.realtime
 @pytest.mark.parametrize("name", sorted(path.name for path in Path(__file__).parent.glob("*.test")))
 def test_rostest(name):
     result = subprocess.run(["rostest", "control_bench", name], capture_output=True, text=True, timeout=180)
