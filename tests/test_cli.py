@@ -329,6 +329,18 @@ def test_a_folder_that_holds_a_training_is_not_overwritten(refused, trained):
     assert (trained / "last.pt").read_bytes() == before
 
 
+def test_a_best_policy_that_was_left_alone_is_not_overwritten(refused, cli, tmp_path):
+    out = tmp_path / "out"
+    assert cli("train", *TABLE, "--out", out, "--steps", 100)[0] == 0
+    (out / "last.pt").write_bytes((out / "last.pt").read_bytes()[:-200])
+    line = refused("train", *TABLE, "--out", out, "--resume")
+    assert "cut short" in line and line.strip().endswith("another --out; best.pt beside it is of use as a --checkpoint")
+    (out / "last.pt").unlink()
+    before = (out / "best.pt").read_bytes()
+    assert "whose last.pt is not there: move it" in refused("train", *TABLE, "--out", out)
+    assert (out / "best.pt").read_bytes() == before
+
+
 def test_a_training_is_resumed_with_what_it_began_with(cli, refused, tmp_path):
     out = tmp_path / "out"
     assert cli("train", *TABLE, "--out", out, "--steps", 100, "--seed", 5)[0] == 0

@@ -143,7 +143,7 @@ def test_bad_input_is_one_line_and_status_2(plan, name, more, told):
         (("--segmask", "tiny.png"), "of 10 x 10 pixels, the depth picture of 480 x 640"),
         (("--set", "plannr=cem"), "plannr"),
         (("--set", "planner=best"), "planner: 'best' is not a choice"),
-        (("--set", "architecture=code"), "does not fit these controller settings"),
+        (("--set", "architecture=code"), "does not fit these controller settings (architecture=code, not small)"),
         (("--checkpoint", "camera.intr"), "not a checkpoint of ours"),
         (("--show", "block.npy/one.png"), "one.png: can't be written"),
         (("--show", "."), "what is written is .png"),

@@ -72,11 +72,17 @@ class Plan:
             except BadInput as error:
                 raise BadInput(f"{self.checkpoint}: {error}") from None
             except (RuntimeError, KeyError, ValueError, TypeError):
-                mend = "leave them as they were"
                 raise BadInput(
-                    f"{self.checkpoint}: its policy does not fit these controller settings: {mend}"
+                    f"{self.checkpoint}: its policy does not fit these controller settings{self._changed()}: "
+                    "leave them as they were"
                 ) from None
         return controller
+
+    def _changed(self) -> str:
+        """The controller's settings that are not the checkpoint's, in brackets."""
+        was, now = self.contents["controller_settings"], self.resolved()["controller"]
+        changed = [f"{name}={value}, not {was[name]}" for name, value in now.items() if was.get(name, value) != value]
+        return f" ({'; '.join(changed)})" if changed else ""
 
     def check_trained(self) -> None:
         """BadInput where the controller would act by a policy that nobody has trained."""

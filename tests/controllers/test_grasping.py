@@ -292,7 +292,7 @@ def test_a_checkpoint_for_another_gripper_is_refused_by_name(tmp_path, wide):
 def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
     path = checkpoint(tmp_path / "dexnet.pt")
     plan = make_plan("grasp", "dexnet", checkpoint=path, assignments={"objects": "lego", "architecture": "code"})
-    with pytest.raises(BadInput, match="does not fit these controller settings"):
+    with pytest.raises(BadInput, match=r"controller settings \(architecture=code, not small\): leave"):
         plan.make_controller(plan.make_task())
 
 

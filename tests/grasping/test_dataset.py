@@ -311,6 +311,14 @@ def test_a_shard_of_another_shape_is_told_by_its_name(small, tmp_path, cut):
         load_split(tmp_path, "train", ["crop", "depth"])
 
 
+def test_a_shard_that_is_missing_is_told_by_its_name(small, tmp_path):
+    generate(tmp_path, small, 90)
+    path = shard_file(tmp_path, 1)
+    path.unlink()
+    with pytest.raises(BadInput, match=f"{path}: missing, though later ones are there: `control-bench dataset` draws"):
+        load_split(tmp_path, "train", ["depth"])
+
+
 def test_a_split_of_which_nothing_is_drawn_yet_is_told(small, tmp_path):
     generate(tmp_path, small, 30)
     assert len(load_split(tmp_path, "train", ["depth"])["depth"]) == 30

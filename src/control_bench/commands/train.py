@@ -54,11 +54,16 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.resume:
         if not (out / "last.pt").is_file():
             raise BadInput(f"{out}: holds no training to go on with: leave --resume out to begin one")
-        previous = load(out / "last.pt")
+        stays = "; best.pt beside it is of use as a --checkpoint" if (out / "best.pt").exists() else ""
+        previous = load(out / "last.pt", f"train into another --out{stays}")
         _check_same(plan, previous, arguments, out)
     arguments.seed = arguments.seed or 0
     if previous is None and (out / "last.pt").exists():
         raise BadInput(f"{out}: holds a training already: give --resume to go on with it, or another --out")
+    if previous is None and (out / "best.pt").exists():
+        raise BadInput(
+            f"{out}: holds the best policy of a training whose last.pt is not there: move it, or give another --out"
+        )
     trainer_class = load_class(cls.trainer)
     if arguments.episodes and "episodes" not in trainer_class.lengths:
         raise BadInput(f"--episodes: {plan.controller} is trained in {trainer_class.lengths[0]}: give --steps")

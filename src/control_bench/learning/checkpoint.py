@@ -59,8 +59,9 @@ def save(path: str | Path, tree: dict[str, Any]) -> None:
     write_beside(Path(path), packed.getvalue())
 
 
-def load(path: str | Path) -> dict[str, Any]:
-    """Reads what `save` wrote; BadInput if the file is missing, cut short, or anything but a checkpoint."""
+def load(path: str | Path, mend: str = "name one that `train` wrote") -> dict[str, Any]:
+    """Reads what `save` wrote; BadInput, with the mend, if the file is missing, cut short, or anything but a
+    checkpoint."""
     path = Path(path)
     if not path.is_file():
         raise BadInput(f"{path}: there is no such checkpoint: name a file or a training folder")
@@ -82,7 +83,7 @@ def load(path: str | Path) -> dict[str, Any]:
         raise
     except DAMAGE as error:
         reason = "it is cut short or damaged" if zipfile.is_zipfile(path) else "it is cut short, or of another kind"
-        raise BadInput(f"{path}: not a checkpoint of ours ({reason}): name one that `train` wrote") from error
+        raise BadInput(f"{path}: not a checkpoint of ours ({reason}): {mend}") from error
 
 
 def locate_checkpoint(path: str | Path) -> Path:
