@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control_bench.ros.collector import PENDING, Collector, Newest
+from control_bench.ros.collector import PENDING, Collector, InOrder, Newest
 
 STEP = 100
 PAIRS = {"a": 2, "b": 2, "w": 1}
@@ -187,3 +187,68 @@ def test_moments_in_real_time_are_the_newest_and_by_their_rules(counts, order, f
         if moment is not None:
             assert moment == {name: came[name][-count:] for name, count in counts.items()} and one.stamp == stamp
             last = {name: len(those) for name, those in came.items()}
+
+
+# Real time, for a judge.
+
+
+def test_a_judge_who_is_behind_sees_every_moment_in_order():
+    one = InOrder({"a": 2, "b": 1, "w": 1}, pace="w")
+    # One topic's messages of three moments have come before the others are read.
+    moments = feed(one, "w10", "w20", "w30", "b10", "b20", "b30", "a5", "a10", "a15", "a20", "a25", "a30")
+    assert moments == [
+        (n, {"a": [f"a{n - 5}", f"a{n}"], "b": [f"b{n}"], "w": [f"w{n}"]}) for n in (10, 20, 30)
+    ]  # fmt: skip
+
+
+def test_of_sensors_with_stamps_of_their_own_the_newest_before_the_pace_are_of_the_moment():
+    one = InOrder({"a": 1, "w": 1}, pace="w")
+    moments = feed(one, "a3", "a7", "w9", "a11", "w12", "a13", "a19", "w19", "w24", "a23")
+    assert [(stamp, moment["a"]) for stamp, moment in moments] == [(9, ["a7"]), (12, ["a11"]), (19, ["a19"])]
+
+
+def test_moments_that_are_known_at_once_come_one_by_one():
+    one = InOrder({"a": 1, "w": 1}, pace="w")
+    moments = feed(one, "a5", "a9", "w6", "w10", "a12", "a13")
+    assert [(stamp, moment["a"]) for stamp, moment in moments] == [(6, ["a5"]), (10, ["a9"])]
+
+
+def test_what_is_sent_again_is_no_moment_of_its_own_beside_what_it_repeats():
+    one = InOrder({"a": 1, "w": 1}, pace="w")
+    moments = feed(one, "w10", "w10", "a10", "a10", "w20", "a20")
+    assert [stamp for stamp, _ in moments] == [10, 20]
+
+
+def test_a_moment_that_lost_a_message_is_left_out_of_those_in_order():
+    one = InOrder({"a": 2, "w": 1}, pace="w")
+    moments = feed(one, "w10", "w20", "w30", "a5", "a15", "a20", "a25", "a30", "a35", "a40", "w40")
+    assert [(stamp, moment["a"]) for stamp, moment in moments] == [
+        (20, ["a15", "a20"]), (30, ["a25", "a30"]), (40, ["a35", "a40"]),
+    ]  # fmt: skip
+
+
+@settings(deadline=None)
+@given(COUNTS, st.integers(1, 8), st.data(), st.randoms(use_true_random=False))
+def test_however_topics_interleave_a_judge_sees_in_order_every_moment_that_lost_nothing(counts, moments, data, random):
+    pace = min(counts)
+    counts[pace] = 1
+    waiting = {
+        topic: [f"{topic}{stamp}" for n in range(1, moments + 1) for stamp in stamps(n, count)]
+        for topic, count in counts.items()
+    }
+    lost = data.draw(st.sets(st.sampled_from([event for those in waiting.values() for event in those])))
+    whole = [
+        n for n in range(1, moments + 1)
+        if not any(f"{topic}{stamp}" in lost for topic, count in counts.items() for stamp in stamps(n, count))
+    ]  # fmt: skip
+    sent = {topic: [event for event in those if event not in lost] for topic, those in waiting.items()}
+    events = []
+    while any(sent.values()):
+        events.append(sent[random.choice([topic for topic, those in sent.items() if those])].pop(0))
+    seen = feed(InOrder(counts, pace), *events)
+    exact = [
+        (STEP * n, {topic: [f"{topic}{stamp}" for stamp in stamps(n, count)] for topic, count in counts.items()})
+        for n in whole
+    ]
+    assert [stamp for stamp, _ in seen] == sorted(stamp for stamp, _ in seen)
+    assert all(one in seen for one in exact)

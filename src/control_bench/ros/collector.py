@@ -5,6 +5,8 @@ from typing import Any
 
 PENDING = 64
 """Moments that may be incomplete at once; the oldest is given up for another."""
+BACKLOG = 2000
+"""Messages of a topic that wait for those of others, of who is to miss none; the oldest are given up for new ones."""
 Moment = dict[str, list[Any]]
 """By topic, as many messages as a moment has of it, the oldest first."""
 
@@ -38,6 +40,40 @@ class Newest:
         if self._fresh:
             self._missing = dict(self._counts)
         return {name: list(those) for name, those in self._messages.items()}
+
+
+class InOrder:
+    """Real time, for a judge, who is to see every moment however late it sees it: one a message of the pace, in order.
+
+    A moment has the newest messages of each topic up to the pace's stamp, as many as it has of the topic, and none that
+    a moment before it had; where too few came it is left out. It is known once every topic has got as far as the pace.
+
+    Args:
+        counts: how many messages a moment has of each topic. pace: the topic of which it has one.
+    """
+
+    def __init__(self, counts: dict[str, int], pace: str) -> None:
+        self._counts, self._pace, self.stamp = counts, pace, -1
+        self._waiting: dict[str, deque[tuple[int, Any]]] = {topic: deque(maxlen=BACKLOG) for topic in counts}
+
+    def add(self, topic: str, stamp: int, message: Any) -> Moment | None:
+        """As `Collector.add`; where several moments are known at once, the others come with the next messages."""
+        self._waiting[topic].append((stamp, message))
+        paces = self._waiting[self._pace]
+        while paces and all(those and those[-1][0] >= paces[0][0] for those in self._waiting.values()):
+            due = paces[0][0]
+            moment = {name: self._take(name, due) for name in self._counts}
+            if all(len(moment[name]) == count for name, count in self._counts.items()):
+                self.stamp = due
+                return moment
+        return None
+
+    def _take(self, topic: str, due: int) -> list[Any]:
+        """The newest messages of a topic up to a stamp, as many as a moment has; they and older ones wait no more."""
+        waiting, taken = self._waiting[topic], deque(maxlen=self._counts[topic])
+        while waiting and waiting[0][0] <= due:
+            taken.append(waiting.popleft()[1])
+        return list(taken)
 
 
 class Collector:

@@ -31,8 +31,11 @@ def publisher(topic: str, kind: type, clock: str) -> rospy.Publisher:
     return made
 
 
-def subscribe(topic: str, kind: type, callback: Callable[..., None], *arguments) -> rospy.Subscriber:
-    """Hears every message, with `arguments` after it. Bad input ends the node."""
+def subscribe(
+    topic: str, kind: type, callback: Callable[..., None], *arguments, every: bool = False
+) -> rospy.Subscriber:
+    """Hears messages, with `arguments` after them: the newest QUEUE, or however late every one. Bad input ends the
+    node."""
 
     def hear(message) -> None:
         try:
@@ -40,7 +43,7 @@ def subscribe(topic: str, kind: type, callback: Callable[..., None], *arguments)
         except BadInput as error:
             end_badly(error)
 
-    return rospy.Subscriber(topic, kind, hear, queue_size=QUEUE, tcp_nodelay=True)
+    return rospy.Subscriber(topic, kind, hear, queue_size=None if every else QUEUE, tcp_nodelay=True)
 
 
 def send(publisher: rospy.Publisher, message) -> None:

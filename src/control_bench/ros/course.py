@@ -15,9 +15,6 @@ from control_bench.ros.connections import ANNOUNCEMENT, REWARD, STARTED, publish
 from control_bench.ros.judge import Judge
 from control_bench.ros.topics import topics_of
 
-UNSEEN = 0.01
-"""The share of an episode's steps that may go by unseen before that is told of."""
-
 
 class Course:
     """A robot's topics, driver and judge.
@@ -45,19 +42,17 @@ class Course:
         self._first_stamp = 0
         self._moment: tuple[int, dict] | None = None
         self._last: Reward | None = None
-        # Of what times the steps, in an episode: the first message's number, the newest one's, and how many came again.
-        self._numbers, self._again = (0, 0), 0
         lockstep = clock == "lockstep"
         # In lockstep every moment is a step; in real time sensors may come more often than that.
         step = 0 if lockstep or self._topics.answers else round(task.step_duration * 1e9)
         self._apart = max(step - step // 4, 1)
         counts = self._topics.needed(task.recorded)
-        self._collector = self._topics.collector(counts, lockstep, self._topics.pace)
+        self._collector = self._topics.collector(counts, lockstep, self._topics.pace, every=True)
         self._reward = publisher(f"{name}/{REWARD}", Reward, clock)
         subscribe(f"{name}/{STARTED}", UInt64, self._started)
         subscribe(f"{name}/{ANNOUNCEMENT}", String, self._announce)
         for topic in counts:
-            subscribe(f"{name}/{topic}", self._topics.types[topic], self._sense, topic)
+            subscribe(f"{name}/{topic}", self._topics.types[topic], self._sense, topic, every=True)
 
     def begin(self, number: int, seed: int, reset) -> None:
         """Starts an episode: has the world put the robot at its start; BadInput if it can't be put there."""
@@ -106,17 +101,13 @@ class Course:
     def _sense(self, message, topic: str) -> None:
         with self._lock:
             self.heard = time.monotonic()
-            stamp, paced = message.header.stamp, topic == self._topics.pace
-            if paced:
-                self._numbers = self._numbers[0], message.header.seq
+            stamp = message.header.stamp
             messages = self._collector.add(topic, stamp.to_nsec(), message)
-            if self._last is not None and stamp == self.stamp:
-                if paced:
-                    self._again += 1
-                    self._reward.publish(self._last)  # sensors that come again say that somebody may have missed it
-            elif messages is not None:
+            if messages is not None and self._collector.stamp != self.stamp.to_nsec():
                 self._moment = (self._collector.stamp, self._topics.readings(messages))
                 self._judge_moment()
+            elif self._last is not None and stamp == self.stamp and topic == self._topics.pace:
+                self._reward.publish(self._last)  # sensors that come again say that somebody may have missed it
 
     def _judge_moment(self) -> None:
         """Judges the moment that has come, if it is one of the episode's steps."""
@@ -125,26 +116,12 @@ class Course:
         (stamp, readings), first = self._moment, self._judge.is_first
         if stamp < self._first_stamp or not (first or stamp >= self.stamp.to_nsec() + self._apart):
             return
-        if first:
-            self._numbers, self._again = (self._numbers[1],) * 2, 0
         self._moment, self.stamp = None, rospy.Time(nsecs=stamp)
         self._last = message = self._judge.judge(readings, self.stamp)
         ended = message.terminated or message.truncated
         if ended and self._fault is None:
             self._finished = self._judge.episode()
-            self._tell_unseen(message)
         self._reward.publish(message)
         self._view.step(readings, self._judge.command, message)
         if ended:
             self._wake.set()
-
-    def _tell_unseen(self, last: Reward) -> None:
-        """Says so where an episode's sensors came faster than they could be judged, as on a machine that is busy."""
-        steps = self._numbers[1] - self._numbers[0] - self._again
-        unseen = steps - last.step
-        if self._topics.answers and unseen > UNSEEN * steps:
-            rospy.logwarn(
-                "%s: %d of the %d steps of episode %d went by unseen, its figures are of the others: the machine is "
-                "too slow or too busy for steps of %g s",
-                self.name, unseen, steps, last.episode, self._judge.task.step_duration,
-            )  # fmt: skip

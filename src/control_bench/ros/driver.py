@@ -37,11 +37,11 @@ class Driver:
         self.name = rospy.get_namespace().strip("/") or "robot0"
         self.lock = threading.RLock()
         self._topics = topics_of(self.task, self.name)
-        counts, lockstep = self._topics.needed(self.task.observed), parameters.clock == "lockstep"
-        pace = self._topics.pace if self._topics.answers and not lockstep else None
+        counts, self._lockstep = self._topics.needed(self.task.observed), parameters.clock == "lockstep"
+        pace = self._topics.pace if self._topics.answers and not self._lockstep else None
         if pace:
             counts[pace] = self._topics.counts.get(pace, 1)
-        self._collector = self._topics.collector(counts, lockstep, pace)
+        self._collector = self._topics.collector(counts, self._lockstep, pace)
         self._heard = dict.fromkeys(counts, time.monotonic())
         self.silent_after = parameters.sensor_timeout
         self._command = publisher(self._topics.command, self._topics.Command, parameters.clock)
@@ -50,8 +50,11 @@ class Driver:
 
     def start(self) -> None:
         """Hears sensors and judgements from now on, and says that it drives: the last thing before it spins."""
-        heard = [subscribe(topic, self._topics.types[topic], self._sense, topic) for topic in self._heard]
-        heard.append(subscribe(REWARD, Reward, self.judge))
+        heard = [
+            subscribe(topic, self._topics.types[topic], self._sense, topic, every=self._lockstep)
+            for topic in self._heard
+        ]
+        heard.append(subscribe(REWARD, Reward, self.judge, every=True))
         # An episode begins once it has said so: in real time, a first judgement that it missed would not come again.
         patience = time.monotonic() + CONNECTING
         while time.monotonic() < patience and not all(one.get_num_connections() for one in heard):

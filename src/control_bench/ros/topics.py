@@ -10,7 +10,7 @@ import rospy
 from control_bench.controllers.base import Controller
 from control_bench.errors import BadInput
 from control_bench.resources import load_class
-from control_bench.ros.collector import Collector, Moment, Newest
+from control_bench.ros.collector import Collector, InOrder, Moment, Newest
 from control_bench.ros.connections import publisher, send, subscribe
 from control_bench.ros.look_on import LookOn
 from control_bench.tasks.base import Task
@@ -66,11 +66,16 @@ class Topics:
         names = self.types if readings is None else self.topics(readings)
         return {topic: self.counts.get(topic, 1) for topic in names}
 
-    def collector(self, counts: dict[str, int], lockstep: bool, pace: str | None) -> Collector | Newest:
-        """What puts the messages of a moment together; in real time, where there is a pace, by that topic."""
+    def collector(
+        self, counts: dict[str, int], lockstep: bool, pace: str | None, every: bool = False
+    ) -> Collector | Newest | InOrder:
+        """What puts the messages of a moment together; in real time, where there is a pace, by that topic.
+
+        every: whether all moments are wanted, where the pace's messages are the steps, not the newest at once.
+        """
         if lockstep:
             return Collector(counts, round(self.task.step_duration * 1e9))
-        return Newest(counts, pace, fresh=self.answers)
+        return InOrder(counts, pace) if every and self.answers else Newest(counts, pace, fresh=self.answers)
 
     def messages(self, readings: Readings, row: int, stamp: rospy.Time, wanted: Collection[str]) -> Moment:
         """A row's readings as messages, on the topics that are wanted alone."""
