@@ -46,8 +46,8 @@ def dataset(tmp_path_factory):
     """A folder of few grasps, whose card is like any other's."""
     folder = tmp_path_factory.mktemp("grasps")
     begin(folder, make_card(ExampleSettings(gripper="panda", near=0.5, far=0.6), 0))
-    for number in (0, 1, 8):
-        np.savez(shard_file(folder, number), **columns(300, np.random.default_rng(number)))
+    for number, count in enumerate([75] * 8 + [300]):  # to train, and to validate
+        np.savez(shard_file(folder, number), **columns(count, np.random.default_rng(number)))
     return folder
 
 
@@ -320,7 +320,8 @@ def test_bad_data_sets_are_refused_in_one_line(tmp_path, dataset):
     bad = tmp_path / "bad"
     begin(bad, make_card(ExampleSettings(), 0))
     assert "holds no grasps to train yet" in refused(bad)
-    np.savez(shard_file(bad, 0), **columns(50, np.random.default_rng(0)))
+    for number in range(8):
+        np.savez(shard_file(bad, number), **columns(50, np.random.default_rng(0)))
     assert "holds no grasps to validate yet" in refused(bad)
     shard_file(bad, 8).write_bytes(shard_file(bad, 0).read_bytes()[:500])
     assert "shard_00008.npz: damaged" in refused(bad)

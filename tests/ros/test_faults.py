@@ -30,7 +30,7 @@ def stored(path) -> int:
 @pytest.mark.parametrize(
     ("node", "said"),
     [
-        ("/world_node", "no sensors of robot0 for"),
+        ("/world_node", "no sensors of robot0 ("),
         ("/robot0/controller_node", "robot0 has a new controller"),
         ("/benchmark_node", "goes on with run"),
     ],

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from control_bench.bench.store import Store
 from control_bench.learning.checkpoint import load, save
 
 
@@ -18,6 +19,29 @@ def test_a_table_learns_in_real_time(ros, tmp_path):
     assert "finished cleanly" in launch.text(), launch.text()[-3000:]
     learner = load(out / "last.pt")["training"]["learner"]
     assert 18 <= learner["steps"] <= 28
+
+
+@pytest.mark.realtime
+def test_every_step_of_a_pole_is_learned_with_its_own_reward_in_real_time(ros, tmp_path):
+    # It acts once a moment is judged, so that an end is learned where it was, not with the next episode's beginning.
+    out, store = tmp_path / "learned", tmp_path / "pole.db"
+    launch = ros.launch(
+        "clock:=realtime", "controller:=dqn", "learn:=true", f"out:={out}", "episodes:=8", f"store:={store}",
+        file="cartpole.launch",
+    )  # fmt: skip
+    launch.wait(90)
+    assert "finished cleanly" in launch.text(), launch.text()[-3000:]
+    with Store(store, create=False) as opened:
+        (run,) = opened.runs()
+        episodes = list(opened.episodes(run))
+    learner = load(out / "last.pt")["training"]["learner"]
+    learned = {name: values[:, 0] for name, values in learner["replay"]["data"].items() if name != "observation"}
+    assert len(episodes) == 8 and {episode.outcome for episode in episodes} == {"fallen"}
+    ends = learned["terminated"] & learned["valid"]
+    assert ends.sum() == 8 and not learned["truncated"].any()
+    # A moment that came before the last one was answered is one step with it.
+    assert 0.8 * sum(episode.steps for episode in episodes) <= learner["steps"] <= sum(one.steps for one in episodes)
+    assert learned["reward"][learned["valid"]].sum() == sum(episode.reward for episode in episodes)
 
 
 def test_two_robots_learn_each_for_itself(ros, tmp_path):

@@ -2,7 +2,9 @@
 
 from types import SimpleNamespace
 
-from control_bench.ros.ticker import Ticker
+import pytest
+
+from control_bench.ros.ticker import REST, Ticker
 
 
 def judgement(step, reward=0.0, terminated=False, truncated=False, seed=7):
@@ -107,21 +109,79 @@ def test_after_an_interruption_a_rule_begins_again():
     assert actor.told[1:] == [("begin", ("b", True), 0)]
 
 
-def test_what_is_told_again_while_time_stands_still_is_answered_again_and_is_no_step():
+# Where every moment is a step.
+
+
+def test_one_who_learns_acts_once_a_moment_is_judged_and_once_though_it_is_told_again():
+    actor, clock, _ = ticker(learning=True)
+    assert clock.step("a", 5) == (None, False) and actor.told == []
+    for _ in range(2):
+        clock.judge(5, judgement(0))
+        assert clock.step("a", 5) == (1, False)
+    assert clock.step("b", 6) == (None, False)
+    clock.judge(6, judgement(1, reward=2.0, truncated=True))
+    assert clock.step("b", 6) == (None, True)
+    assert clock.step("c", 7) == (None, False)
+    assert actor.told == [("begin", ("a", True), 7), ("step", ("b", False), 2.0, False, True)]
+
+
+def test_one_who_does_not_learn_acts_at_once_and_again_where_an_episode_begins():
+    actor, clock, _ = ticker(learning=False)
+    assert clock.step("a", 5) == clock.step("a", 5) == (1, False)
+    clock.judge(5, judgement(0))
+    assert clock.step("a", 5) == clock.step("a", 5) == (2, False)
+    assert clock.step("b", 6) == (3, False)
+    assert actor.told == [
+        ("begin", ("a", True), 0), ("begin", ("a", True), 7), ("step", ("b", False), 0.0, False, False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("learning", [False, True])
+def test_an_episode_does_not_begin_with_readings_from_before_its_reset(learning):
+    actor, clock, _ = ticker(learning)
+    clock.judge(9, judgement(0))
+    clock.step("old", 8)
+    assert ("begin", ("old", True), 7) not in actor.told
+    clock.step("new", 9)
+    assert actor.told[-1] == ("begin", ("new", True), 7)
+
+
+def test_what_was_judged_of_a_moment_that_was_not_seen_counts_with_the_next():
     actor, clock, _ = ticker(learning=True)
     clock.judge(5, judgement(0))
-    assert clock.tick("a") == (1, False)
+    clock.step("a", 5)
+    for stamp in (6, 7, 8):
+        clock.judge(stamp, judgement(stamp - 5, reward=1.0))
+    assert clock.step("c", 7) == (2, False)
+    assert actor.told[-1] == ("step", ("c", False), 2.0, False, False)
+    clock.step("d", 8)
+    assert actor.told[-1] == ("step", ("d", False), 1.0, False, False)
+
+
+def test_one_who_learns_by_judgements_that_come_late_acts_on_what_they_are_of():
+    actor, clock, _ = ticker(learning=True)
+    for stamp, seen in enumerate("abcd", start=5):
+        clock.step(seen, stamp)
     clock.judge(5, judgement(0))
-    assert clock.tick("a", again=True) == (1, False)
-    clock.judge(6, judgement(1, reward=2.0))
-    assert clock.tick("b") == (2, False)
-    assert actor.told == [("begin", ("a", True), 7), ("step", ("b", False), 2.0, False, False)]
+    assert clock.step("d", 8) == (1, False) and clock.acted == 5
+    clock.judge(6, judgement(1, reward=1.0, truncated=True))
+    assert clock.step("d", 8) == (None, True)
+    clock.judge(8, judgement(0, seed=8))
+    assert clock.step("d", 8) == (3, False) and clock.step("e", 9) == (None, False)
+    assert actor.told == [
+        ("begin", ("a", True), 7), ("step", ("b", False), 1.0, False, True), ("begin", ("d", True), 8),
+    ]  # fmt: skip
 
 
-def test_an_episode_can_begin_with_what_was_told_before_its_judgement():
-    actor, clock, tell = ticker(learning=True)
-    assert clock.tick("a") == (None, False)
-    assert clock.tick("a", again=True) == (None, False)
-    tell(judgement(0))
-    assert clock.tick("a", again=True) == (1, False)
-    assert actor.told == [("begin", ("a", True), 7)]
+def test_after_an_episode_one_waits_for_the_next_for_a_while():
+    actor, clock, _ = ticker(learning=False)
+    clock.judge(5, judgement(0))
+    clock.step("a", 5)
+    clock.judge(6, judgement(1, terminated=True))
+    assert clock.step("b", 6) == (None, True)
+    assert clock.step("c", 6 + REST - 1) == (None, False)
+    assert clock.step("d", 6 + REST) == (3, False)
+    assert actor.told[-1] == ("begin", ("d", True), 0)
+    clock.judge(7 + REST, judgement(0, seed=8))
+    assert clock.step("e", 7 + REST) == (4, False)
+    assert actor.told[-1] == ("begin", ("e", True), 8)

@@ -4,7 +4,7 @@ import time
 
 from control_bench.controllers.osc import OSC
 
-THINKS = 0.2
+THINKS = 0.4
 """s."""
 
 

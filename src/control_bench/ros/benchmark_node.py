@@ -108,11 +108,11 @@ class Benchmark:
             self._keep(finished, course)
             self._done.add(self._playing.pop(index))
         if index in self._playing:
-            silent, reason = time.monotonic() - course.heard, None
+            (silent, topic), reason = course.silence.longest(), None
             if fault:
                 reason = f"{course.name} {fault}"
             elif silent > self._parameters.timeout:
-                reason = f"no sensors of {course.name} for {silent:.0f} s"
+                reason = f"no sensors of {course.name} ({topic}) for {silent:.0f} s"
             if reason:
                 rospy.logwarn("%s: episode %d starts again", reason, self._playing.pop(index))
         number = self._next()
@@ -126,7 +126,7 @@ class Benchmark:
             self._playing[index] = number
         except ConnectionError as error:
             rospy.logwarn_throttle(10.0, f"the world can't be reached ({error}): waiting for {RESET}")
-            course.heard = time.monotonic()
+            course.silence.hear()
 
     def _miss_driver(self, course: Course) -> None:
         if time.monotonic() - self._begun > DRIVERLESS and course not in self._missed:

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 
 import rospy
 from std_msgs.msg import String, UInt64
@@ -13,6 +12,7 @@ from control_bench.errors import BadInput
 from control_bench.msg import Reward
 from control_bench.ros.connections import ANNOUNCEMENT, REWARD, STARTED, publisher, subscribe
 from control_bench.ros.judge import Judge
+from control_bench.ros.silence import Silence
 from control_bench.ros.topics import topics_of
 
 
@@ -24,7 +24,7 @@ class Course:
 
     Attributes:
         driver: what the robot's controller says of itself, None until there is one.
-        heard: when its sensors last came, s of `time.monotonic()`.
+        silence: of its sensors.
         stamp: of the last moment that was judged.
     """
 
@@ -34,7 +34,7 @@ class Course:
         self._judge, self._topics = Judge(task), topics_of(task, name)
         self._view = self._topics.make_view()
         self.driver: dict | None = None
-        self.heard, self.stamp = time.monotonic(), rospy.Time()
+        self.stamp = rospy.Time()
         self._finished: Episode | None = None
         self._fault: str | None = None
         self._lock = threading.RLock()
@@ -47,6 +47,7 @@ class Course:
         step = 0 if lockstep or self._topics.answers else round(task.step_duration * 1e9)
         self._apart = max(step - step // 4, 1)
         counts = self._topics.needed(task.recorded)
+        self.silence = Silence(counts)
         self._collector = self._topics.collector(counts, lockstep, self._topics.pace, every=True)
         self._reward = publisher(f"{name}/{REWARD}", Reward, clock)
         subscribe(f"{name}/{STARTED}", UInt64, self._started)
@@ -68,7 +69,7 @@ class Course:
             self._first_stamp = answer.stamp.to_nsec()
             self._judge.begin(number, seed)
             self._view.begin(number)
-            self.heard = time.monotonic()
+            self.silence.hear()
             self._judge_moment()  # the sensors may have come before the answer did
 
     def take(self) -> tuple[Episode | None, str | None]:
@@ -91,7 +92,7 @@ class Course:
     def _started(self, message: UInt64) -> None:
         """The world says what seed the robot's episode was started from, of one reset after the other."""
         with self._lock:
-            self.heard = time.monotonic()
+            self.silence.hear()
             stranger = self._ours and message.data != self._seed
             self._ours = message.data == self._seed
             if stranger:
@@ -100,7 +101,7 @@ class Course:
 
     def _sense(self, message, topic: str) -> None:
         with self._lock:
-            self.heard = time.monotonic()
+            self.silence.hear(topic)
             stamp = message.header.stamp
             messages = self._collector.add(topic, stamp.to_nsec(), message)
             if messages is not None and self._collector.stamp != self.stamp.to_nsec():

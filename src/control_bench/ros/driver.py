@@ -14,6 +14,7 @@ from control_bench.msg import Reward
 from control_bench.ros.connections import ANNOUNCEMENT, REWARD, publisher, subscribe
 from control_bench.ros.learned import Learned
 from control_bench.ros.parameters import ControllerParameters, plan_of
+from control_bench.ros.silence import Silence
 from control_bench.ros.topics import topics_of
 from control_bench.worlds.base import Readings
 
@@ -42,7 +43,7 @@ class Driver:
         if pace:
             counts[pace] = self._topics.counts.get(pace, 1)
         self._collector = self._topics.collector(counts, self._lockstep, pace)
-        self._heard = dict.fromkeys(counts, time.monotonic())
+        self._sensors, self.silence = list(counts), Silence(counts)
         self.silent_after = parameters.sensor_timeout
         self._command = publisher(self._topics.command, self._topics.Command, parameters.clock)
         self._announcement = rospy.Publisher(ANNOUNCEMENT, String, queue_size=1, latch=True)
@@ -52,7 +53,7 @@ class Driver:
         """Hears sensors and judgements from now on, and says that it drives: the last thing before it spins."""
         heard = [
             subscribe(topic, self._topics.types[topic], self._sense, topic, every=self._lockstep)
-            for topic in self._heard
+            for topic in self._sensors
         ]
         heard.append(subscribe(REWARD, Reward, self.judge, every=True))
         # An episode begins once it has said so: in real time, a first judgement that it missed would not come again.
@@ -64,15 +65,10 @@ class Driver:
 
     def _sense(self, message, topic: str) -> None:
         with self.lock:
-            self._heard[topic] = time.monotonic()
+            self.silence.hear(topic)
             messages = self._collector.add(topic, message.header.stamp.to_nsec(), message)
             if messages is not None:
                 self.moment(self._topics.readings(messages), self._collector.stamp)
-
-    def quiet(self) -> tuple[float, str]:
-        """For how long the sensor that fell silent first has been so, s, and its topic."""
-        topic = min(self._heard, key=self._heard.get)
-        return time.monotonic() - self._heard[topic], topic
 
     def moment(self, readings: Readings, stamp: int) -> None:
         """All sensors of a moment have come, with the newest stamp, ns; under the lock."""

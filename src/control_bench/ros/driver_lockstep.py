@@ -41,7 +41,7 @@ class LockstepDriver(Driver):
         while not rospy.is_shutdown():
             time.sleep(0.5)
             self.check_alone()
-            quiet, topic = self.quiet()
+            quiet, topic = self.silence.longest()
             if quiet > self.silent_after and not silent:
                 rospy.logwarn("no sensors (%s) for %.0f s: waiting for the world", topic, quiet)
             silent = quiet > self.silent_after

@@ -20,7 +20,8 @@ class RealtimeDriver(Driver):
         self._readings: dict | None = None
         self._ticker = Ticker(self.actor, self.observe)
         self._silent = False
-        self._sensed = -1  # the last moment's stamp, ns
+        # The stamps, ns, of the last moment, and of those that the last episode began with: as heard, and as taken in.
+        self._sensed = self._begun = self._taken = -1
         controller = self.actor.controller
         warm_up(self.plan, controller)
         controller.deadline = self.task.step_duration
@@ -30,34 +31,46 @@ class RealtimeDriver(Driver):
             self._timer = rospy.Timer(rospy.Duration(self.task.step_duration), self._tick)
 
     def moment(self, readings: Readings, stamp: int) -> None:
-        again, self._sensed = stamp == self._sensed, stamp
-        self._readings = readings
+        self._readings, self._sensed = readings, stamp
         if self._topics.answers:
-            self._act(again)
+            self._step()
 
     def judge(self, message: Reward) -> None:
+        stamp = message.header.stamp.to_nsec()
+        if message.step == 0:
+            self._begun = stamp  # before it has the lock: what is being thought out under it is no answer to this
         with self.lock:
-            stamp = message.header.stamp.to_nsec()
             self._ticker.judge(stamp, message)
-            if self._topics.answers and message.step == 0 and stamp == self._sensed:
-                self._act(again=True)  # the world waits for this answer with the next moment
+            self._taken = stamp if message.step == 0 else self._taken
+            awaited = self.actor.learning or (message.step == 0 and stamp == self._sensed)
+            if self._topics.answers and awaited:
+                self._step()
+
+    def _step(self) -> None:
+        """Of a world whose every moment is a step; under the lock."""
+        if self._readings is not None and not self._stop_when_silent():
+            action, ended = self._ticker.step(self._readings, self._sensed)
+            self._act(action if self._in_time(self._ticker.acted) else None, ended)
 
     def _tick(self, event) -> None:
-        self._act(again=False)
-
-    def _act(self, again: bool) -> None:
+        """By a clock of one's own."""
         with self.lock:
-            if self._readings is None or self._stop_when_silent():
-                return
-            action, ended = self._ticker.tick(self._readings, again)
-            if action is not None:
-                self.send(action)
-            if ended:
-                self.learned.save()
-            self._look_on.step()
+            if self._readings is not None and not self._stop_when_silent():
+                self._act(*self._ticker.tick(self._readings))
+
+    def _act(self, action, ended: bool) -> None:
+        if action is not None:
+            self.send(action)
+        if ended:
+            self.learned.save()
+        self._look_on.step()
+
+    def _in_time(self, stamp: int) -> bool:
+        """Whether no episode has begun since that moment, nor, untold yet, with it."""
+        return stamp > self._begun or stamp == self._begun == self._taken
 
     def _stop_when_silent(self) -> bool:
-        quiet, topic = self.quiet()
+        quiet, topic = self.silence.longest()
         silent = quiet > self.silent_after
         if silent and not self._silent:
             rospy.logwarn("no sensors (%s) for %.1f s: stopping the robot until they come again", topic, quiet)

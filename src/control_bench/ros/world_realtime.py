@@ -3,7 +3,7 @@ command holds.
 
 After a reset it stands still until the episode has begun: until its judge has judged the first sensors, and its driver
 answers them. What falls by itself, as a pole does, would be lost in the time that this takes. Time stands still with
-it: what is sent meanwhile is the same moment again, with the same stamp, and no step, however long a driver thinks.
+it: what is sent meanwhile is the same moment again, with the same stamp, and no step, for PATIENCE at most.
 """
 
 import functools
@@ -29,7 +29,7 @@ from control_bench.worlds.base import Readings
 LATE = 0.5
 """The share of a step after which a tick that has not begun counts as late."""
 PATIENCE = 1.0
-"""s, that a reset waits for judge and driver: there may be none."""
+"""s, that an episode waits for its judge and its driver: there may be none."""
 HEARTBEAT = 0.1
 """s, after which the sensors of a robot that stands still are sent again, to whoever missed them."""
 RECENT = 10.0
@@ -105,7 +105,8 @@ class RealtimeWorld:
                 due = max(due, time.monotonic() - self._task.step_duration)
             with self._lock:
                 # The time that the step was due: readings are as far apart as the physics says, however late they come.
-                self._stamp = rospy.Time.now() - rospy.Duration.from_sec(max(time.monotonic() - due, 0.0))
+                stamp = rospy.Time.now() - rospy.Duration.from_sec(max(time.monotonic() - due, 0.0))
+                self._stamp = max(stamp, self._stamp + rospy.Duration(nsecs=1))  # two clocks were read
                 self._tick()
             self._tell()
 
@@ -120,10 +121,12 @@ class RealtimeWorld:
             if self._stopped[row]:
                 self._commands[row] = robot.topics.holding(self._world, row)
         moving, transforms = self._still_until < now, []
-        self._world.step(self._commands, moving)
-        readings = self._world.read()
+        fresh = moving | np.array([moment is None for moment in self._moments])
+        if fresh.any():  # else nothing is read: noise would be drawn that an episode has not
+            self._world.step(self._commands, moving)
+            readings = self._world.read()
         for row, robot in enumerate(self._robots):
-            if moving[row] or self._moments[row] is None:
+            if fresh[row]:
                 self._moments[row] = readings, self._stamp
                 # A frame is told once a stamp: tf complains of what it knows.
                 transforms += robot.topics.transforms(readings, row, self._stamp)
