@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import node_pid, wait_for
+from test_faults import stored
 from test_lockstep_parity import in_process
 from thoughtful import THINKS
 
@@ -67,6 +68,26 @@ def test_a_driver_that_thinks_before_it_moves_loses_no_step(ros, tmp_path):
         np.testing.assert_array_equal(one.actions[0], ours.actions[0])
         np.testing.assert_array_equal(one.readings["true_position"][1], ours.readings["true_position"][1])
         assert one.steps < ours.steps + THINKS / 0.005 / 2
+
+
+@pytest.mark.realtime
+def test_a_world_that_takes_anothers_place_in_real_time_has_the_episode_begin_anew(ros, tmp_path):
+    # It would stand elsewhere, and be judged as if it had gone there.
+    store = tmp_path / "arm.db"
+    launch = ros.launch(
+        "settings:=task.leg_time=8 task.hold=6", "respawn:=true", "episodes:=1", f"store:={store}", file="arm.launch"
+    )
+    wait_for(lambda: node_pid(ros, "/robot0/controller_node"), 40, "the controller")
+    moved = ros.start("rostopic", "echo", "-n", "1", "/robot0/reward/step", "--filter", "m.step > 50")
+    assert moved.wait(40) == 0
+    os.kill(node_pid(ros, "/world_node"), signal.SIGKILL)
+    launch.wait_for_text("episode 0 starts again", 30)
+    wait_for(lambda: store.exists() and stored(store), 60, "the episode")
+    with Store(store, create=False) as opened:
+        (run,) = opened.runs()
+        (episode,) = opened.episodes(run)
+    positions = episode.readings["true_position"]
+    assert abs(np.diff(positions, axis=0)).max() < 0.1 and episode.outcome == "reached"
 
 
 @pytest.mark.realtime

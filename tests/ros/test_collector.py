@@ -156,6 +156,14 @@ def test_what_the_pace_overtook_completes_its_moment():
     ]  # fmt: skip
 
 
+def test_a_fresh_moment_that_is_sent_again_is_given_again_and_mixed_with_none():
+    one = Newest({"a": 2, "w": 1}, pace="w", fresh=True)
+    moments = feed(one, "a5", "a10", "w10", "a5", "a10", "w10", "w20", "a15", "a20")
+    assert moments == [
+        (n, {"a": [f"a{n - 5}", f"a{n}"], "w": [f"w{n}"]}) for n in (10, 10, 20)
+    ]  # fmt: skip
+
+
 def test_of_topics_with_several_messages_there_are_the_newest_so_many():
     one = Newest({"a": 2, "w": 1}, pace="w")
     assert feed(one, "a1", "w2") == []  # one of two

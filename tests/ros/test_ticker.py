@@ -173,6 +173,27 @@ def test_one_who_learns_by_judgements_that_come_late_acts_on_what_they_are_of():
     ]  # fmt: skip
 
 
+def test_one_who_learns_and_is_behind_acts_on_the_newest_but_passes_no_end_over():
+    actor, clock, _ = ticker(learning=True)
+    clock.judge(5, judgement(0))
+    clock.step("a", 5)
+    for stamp, seen in enumerate("bcde", start=6):
+        clock.step(seen, stamp)
+    for stamp, ended in ((6, False), (7, False), (8, True), (9, False)):
+        clock.judge(stamp, judgement(0 if stamp == 9 else stamp - 5, reward=1.0, terminated=ended))
+    assert clock.step("e", 9) == (None, True) and clock.step("e", 9) == (3, False)
+    assert actor.told[1:] == [("step", ("d", False), 3.0, True, False), ("begin", ("e", True), 7)]
+
+
+def test_an_end_whose_moment_was_not_seen_is_told_with_the_next_one_not_with_the_next_episode():
+    actor, clock, _ = ticker(learning=True)
+    clock.judge(5, judgement(0))
+    clock.step("a", 5)
+    clock.judge(6, judgement(1, reward=1.0, truncated=True))
+    assert clock.step("c", 7) == (None, True)
+    assert actor.told[-1] == ("step", ("c", False), 1.0, False, True)
+
+
 def test_after_an_episode_one_waits_for_the_next_for_a_while():
     actor, clock, _ = ticker(learning=False)
     clock.judge(5, judgement(0))

@@ -18,6 +18,7 @@ class Newest:
         counts: how many messages a moment has of each topic. pace: where there is one, a moment is complete when a
             message of it comes; else, whenever one of any comes. fresh: and every topic has brought as many new ones
             since the moment before. What the pace's message overtook on the way completes its moment, not the next.
+            What is sent again is not new, and a moment whose pace is sent again is given again.
     """
 
     def __init__(self, counts: dict[str, int], pace: str | None = None, fresh: bool = False) -> None:
@@ -25,10 +26,14 @@ class Newest:
         self._messages = {topic: deque(maxlen=count) for topic, count in counts.items()}
         self._missing = dict(counts)  # by topic, how many are yet to come
         self._due = -1  # the newest stamp of the pace
+        self._given: dict[str, dict[int, Any]] = {}  # by topic and stamp, the messages of the last moment
 
     def add(self, topic: str, stamp: int, message: Any) -> Moment | None:
         """As `Collector.add`."""
-        self._messages[topic].append(message)
+        if self._fresh and stamp and stamp in self._given.get(topic, ()):
+            again = {name: list(those.values()) for name, those in self._given.items()}
+            return again if topic == self._pace else None
+        self._messages[topic].append((stamp, message))
         self._missing[topic] -= 1
         if self._pace is None or topic == self._pace:
             self._due = stamp
@@ -39,7 +44,8 @@ class Newest:
         self.stamp = self._due
         if self._fresh:
             self._missing = dict(self._counts)
-        return {name: list(those) for name, those in self._messages.items()}
+            self._given = {name: dict(those) for name, those in self._messages.items()}
+        return {name: [one for _, one in those] for name, those in self._messages.items()}
 
 
 class InOrder:

@@ -20,7 +20,8 @@ class RealtimeDriver(Driver):
         self._readings: dict | None = None
         self._ticker = Ticker(self.actor, self.observe)
         self._silent = False
-        # The stamps, ns, of the last moment, and of those that the last episode began with: as heard, and as taken in.
+        # Stamps, ns: of the last moment; of that with which an episode begins, once it is heard of, and once the ticker
+        # has been told too, which may have to wait until the controller has thought.
         self._sensed = self._begun = self._taken = -1
         controller = self.actor.controller
         warm_up(self.plan, controller)
@@ -34,11 +35,12 @@ class RealtimeDriver(Driver):
         self._readings, self._sensed = readings, stamp
         if self._topics.answers:
             self._step()
+            self.silence.hear()  # those that came while the controller thought are yet to be heard
 
     def judge(self, message: Reward) -> None:
         stamp = message.header.stamp.to_nsec()
         if message.step == 0:
-            self._begun = stamp  # before it has the lock: what is being thought out under it is no answer to this
+            self._begun = stamp  # at once: what is being thought out under the lock is no answer to this
         with self.lock:
             self._ticker.judge(stamp, message)
             self._taken = stamp if message.step == 0 else self._taken
@@ -50,7 +52,10 @@ class RealtimeDriver(Driver):
         """Of a world whose every moment is a step; under the lock."""
         if self._readings is not None and not self._stop_when_silent():
             action, ended = self._ticker.step(self._readings, self._sensed)
-            self._act(action if self._in_time(self._ticker.acted) else None, ended)
+            if self._in_time(self._ticker.acted):
+                self._act(action, ended)
+            elif ended:
+                self.learned.save()
 
     def _tick(self, event) -> None:
         """By a clock of one's own."""
@@ -61,12 +66,15 @@ class RealtimeDriver(Driver):
     def _act(self, action, ended: bool) -> None:
         if action is not None:
             self.send(action)
+        elif ended and not self._topics.brakes:
+            self.stop()
         if ended:
             self.learned.save()
-        self._look_on.step()
+        if action is not None or ended:
+            self._look_on.step()
 
     def _in_time(self, stamp: int) -> bool:
-        """Whether no episode has begun since that moment, nor, untold yet, with it."""
+        """Whether what answers that moment is no answer to an episode before the one that is known to have begun."""
         return stamp > self._begun or stamp == self._begun == self._taken
 
     def _stop_when_silent(self) -> bool:

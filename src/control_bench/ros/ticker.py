@@ -1,8 +1,10 @@
 """Real time's rule, without ROS: what the judgements since the last tick mean to the controller.
 
-A controller that does not learn acts at every tick, judged or not, but for a while after an episode: whoever judged it
-begins the next. One that learns acts in judged episodes alone: between two of them, and where nobody judges, there is
-nothing to learn from.
+A controller that does not learn acts at every tick, judged or not. One that learns acts in judged episodes alone:
+between two of them, and where nobody judges, there is nothing to learn from.
+
+It ticks by the controller's own clock, as for STDR, or with every moment of a world that goes by steps, told by its
+stamp.
 """
 
 from collections.abc import Callable
@@ -15,7 +17,8 @@ from control_bench.ros.collector import PENDING
 from control_bench.worlds.base import Readings
 
 REST = 1_000_000_000
-"""ns after an episode in which the next is waited for: what was thought meanwhile would be an answer to neither."""
+"""ns: after an episode of a world that goes by steps, who does not learn waits for the next one for so long at most.
+What was thought out between the two would be late for the first command of the second."""
 
 
 class Ticker:
@@ -33,14 +36,15 @@ class Ticker:
         self._judgements: list[tuple[int, Any]] = []
         self._playing = False
         self._action: Any = None
-        self._moments: dict[int, Readings] = {}
-        self.acted = self._rested = self._judged = -1
+        self._moments: dict[int, Readings] = {}  # of who learns: those that are not judged yet, by their stamps
+        # Stamps: of the newest judgement; until when the next episode is waited for.
+        self.acted = self._judged = self._rests_until = -1
 
     def judge(self, stamp: int, judgement) -> None:
         """Takes in a judgement (`Reward`) of the moment of a stamp, ns: once, though it may be told again."""
         if stamp != self._judged:
             self._judged = stamp
-            self._judgements.append((stamp, judgement))
+            self._judgements = [*self._judgements[1 - PENDING :], (stamp, judgement)]
 
     def interrupt(self) -> None:
         """Ends what is being played, as if nobody had judged it: the sensors fell silent."""
@@ -61,7 +65,7 @@ class Ticker:
         """
         if self._actor.learning:
             self._keep(readings, stamp)
-            judged = min((at for at, _ in self._judgements if at in self._moments), default=None)
+            judged = self._newest_judged()
             if judged is None:
                 return (self._action if stamp == self.acted else None), False
             stamp, readings = judged, self._moments[judged]
@@ -70,9 +74,9 @@ class Ticker:
         if stamp == self.acted and all(one.step for _, one in due):
             return self._action, False
         self.acted, self._judgements = stamp, self._judgements[len(due) :]
-        action, ended = self._play(readings, due, not self._actor.learning and stamp >= self._rested)
+        action, ended = self._play(readings, due, not self._actor.learning and stamp >= self._rests_until)
         if ended:
-            self._rested = stamp + REST
+            self._rests_until = stamp + REST
         return action, ended
 
     def _keep(self, readings: Readings, stamp: int) -> None:
@@ -82,8 +86,22 @@ class Ticker:
             if len(self._moments) > PENDING:
                 del self._moments[min(self._moments)]
 
+    def _newest_judged(self) -> int | None:
+        """The newest moment that is judged; but none is passed over with which an episode begins or ends, or which is
+        the first seen after that."""
+        newest = None
+        for stamp in sorted(self._moments):
+            known = [one for at, one in self._judgements if at <= stamp]
+            bounds = any(one.step == 0 or one.terminated or one.truncated for one in known)
+            if bounds or stamp in [at for at, _ in self._judgements]:
+                newest = stamp
+            if bounds:
+                break
+        return newest
+
     def _play(self, readings: Readings, due: list[tuple[int, Any]], free: bool) -> tuple[Any, bool]:
-        """free: whether it may begin what nobody judges."""
+        """Acts on what was judged up to now; what was judged after a beginning is left for the next tick. free: whether
+        it may act though nobody judges."""
         start = max((i for i, (_, one) in enumerate(due) if one.step == 0), default=None)
         past = [one for _, one in due[:start]]
         self._judgements = ([] if start is None else due[start + 1 :]) + self._judgements

@@ -14,10 +14,11 @@ from collections import deque
 import numpy as np
 import rospy
 from diagnostic_msgs.msg import DiagnosticStatus
+from std_msgs.msg import UInt64
 
 from control_bench.env import episode_rngs
 from control_bench.msg import Reward
-from control_bench.ros.connections import REWARD, subscribe
+from control_bench.ros.connections import QUEUE, REWARD, STARTED, subscribe
 from control_bench.ros.diagnostics import Diagnostics
 from control_bench.ros.frames import Frames
 from control_bench.ros.parameters import WorldParameters
@@ -28,7 +29,7 @@ from control_bench.worlds.base import Readings
 
 LATE = 0.5
 """The share of a step after which a tick that has not begun counts as late."""
-PATIENCE = 1.0
+PATIENCE = 2.0
 """s, that an episode waits for its judge and its driver: there may be none."""
 HEARTBEAT = 0.1
 """s, after which the sensors of a robot that stands still are sent again, to whoever missed them."""
@@ -61,6 +62,10 @@ class RealtimeWorld:
             ]
             for row, name in enumerate(names):
                 subscribe(f"{name}/{REWARD}", Reward, self._judge, row)
+        # Latched: a judge hears so too that this world has taken another's place in mid-episode.
+        self._started = [rospy.Publisher(f"{name}/{STARTED}", UInt64, queue_size=QUEUE, latch=True) for name in names]
+        for one in self._started:
+            one.publish(parameters.seed)
         self._frames, self._diagnostics = Frames(parameters.clock), Diagnostics()
         self._ticks = self._late = 0
         self._stamp = rospy.Time.now()
@@ -87,6 +92,7 @@ class RealtimeWorld:
             self._world.reset(np.array([row]), start[None], [episode_rngs(seed)[1]])
             self._stopped[row], self._judged[row], self._moments[row] = True, False, None
             self._still_until[row] = time.monotonic() + PATIENCE
+            self._started[row].publish(seed)
             return self._stamp + rospy.Duration(nsecs=1)
 
     def spin(self) -> None:
