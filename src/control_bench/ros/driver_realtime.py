@@ -52,22 +52,20 @@ class RealtimeDriver(Driver):
         """Of a world whose every moment is a step; under the lock."""
         if self._readings is not None and not self._stop_when_silent():
             action, ended = self._ticker.step(self._readings, self._sensed)
-            if self._in_time(self._ticker.acted):
-                self._act(action, ended)
-            elif ended:
-                self.learned.save()
+            self._act(action if self._in_time(self._ticker.acted) else None, ended)
 
     def _tick(self, event) -> None:
         """By a clock of one's own."""
         with self.lock:
             if self._readings is not None and not self._stop_when_silent():
-                self._act(*self._ticker.tick(self._readings))
+                action, ended = self._ticker.tick(self._readings)
+                if ended and action is None:
+                    self.stop()
+                self._act(action, ended)
 
     def _act(self, action, ended: bool) -> None:
         if action is not None:
             self.send(action)
-        elif ended and not self._topics.brakes:
-            self.stop()
         if ended:
             self.learned.save()
         if action is not None or ended:

@@ -85,6 +85,7 @@ class RealtimeWorld:
         with self._lock:
             moment = self._moments[row]
             self._judged[row] |= moment is not None and message.header.stamp == moment[1]
+            self._stopped[row] |= message.terminated or message.truncated
 
     def _reset(self, robot: str, start: np.ndarray, seed: int) -> rospy.Time:
         row = [one.topics.name for one in self._robots].index(robot)
