@@ -80,8 +80,7 @@ class Plan:
 
     def _changed(self) -> str:
         """The controller's settings that are not the checkpoint's, in brackets."""
-        was, now = self.contents["controller_settings"], self.resolved()["controller"]
-        changed = [f"{name}={value}, not {was[name]}" for name, value in now.items() if was.get(name, value) != value]
+        changed = apart(self.resolved()["controller"], self.contents["controller_settings"])
         return f" ({'; '.join(changed)})" if changed else ""
 
     def check_trained(self) -> None:
@@ -124,6 +123,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def apart(ones: dict[str, Any], others: dict[str, Any]) -> list[str]:
+    """Which settings are not as others say, as text."""
+    return [f"{name}={ones.get(name)}, not {other}" for name, other in others.items() if ones.get(name) != other]
 
 
 def spaces_of(task: Task) -> str:
@@ -234,11 +238,9 @@ def _check_preset(plan: Plan, preset: dict[str, Any], wanted: dict[str, dict]) -
     """BadInput where a preset sets what the checkpoint was trained with in another way."""
     had = plan.resolved()
     for section in ("task", "controller"):
-        for name in preset.get(section) or {}:
-            if had[section][name] != wanted[section][name]:
-                values = f"{name}={had[section][name]}, not {wanted[section][name]}"
-                mend = "leave the preset out, or name a checkpoint of it"
-                raise BadInput(f"{plan.checkpoint}: trained with {values} as preset '{plan.preset}' has it: {mend}")
+        for values in apart(had[section], {name: wanted[section][name] for name in preset.get(section) or {}}):
+            mend = "leave the preset out, or name a checkpoint of it"
+            raise BadInput(f"{plan.checkpoint}: trained with {values} as preset '{plan.preset}' has it: {mend}")
 
 
 def _find(plan: Plan, key: str) -> tuple[str, str]:

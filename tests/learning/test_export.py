@@ -13,6 +13,7 @@ from control_bench.plan import make_plan
 from control_bench.registry import make_env
 
 # An extra, `export`, which scripts/setup installs.
+# An extra, `export`, which scripts/setup installs.
 onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
 
 pytestmark = pytest.mark.usefixtures("one_thread")

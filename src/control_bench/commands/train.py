@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from control_bench.commands.common import Interrupt, add_command, add_pair, add_seed, plan_from, positive, progress_bar
 from control_bench.errors import BadInput
 from control_bench.files import write_beside
-from control_bench.plan import Plan, describe
+from control_bench.plan import Plan, apart, describe
 from control_bench.registry import controller_class
 from control_bench.resources import load_class
 
@@ -57,13 +57,13 @@ def _train(arguments: argparse.Namespace) -> int:
         stays = "; best.pt beside it is of use as a --checkpoint" if (out / "best.pt").exists() else ""
         previous = load(out / "last.pt", f"train into another --out{stays}")
         _check_same(plan, previous, arguments, out)
-    arguments.seed = arguments.seed or 0
-    if previous is None and (out / "last.pt").exists():
+    elif (out / "last.pt").exists():
         raise BadInput(f"{out}: holds a training already: give --resume to go on with it, or another --out")
-    if previous is None and (out / "best.pt").exists():
+    elif (out / "best.pt").exists():
         raise BadInput(
             f"{out}: holds the best policy of a training whose last.pt is not there: move it, or give another --out"
         )
+    arguments.seed = arguments.seed or 0
     trainer_class = load_class(cls.trainer)
     if arguments.episodes and "episodes" not in trainer_class.lengths:
         raise BadInput(f"--episodes: {plan.controller} is trained in {trainer_class.lengths[0]}: give --steps")
@@ -127,5 +127,4 @@ def _apart(key: str, before: Any, now: Any) -> str:
     """What differs of one thing that was and is to be set; of many settings, those that do."""
     if not (isinstance(before, dict) and isinstance(now, dict)):
         return f"{key} {before}, not {now}"
-    changed = [name for name in now if before.get(name) != now[name]]
-    return f"{key} " + ", ".join(f"{name}={before.get(name)}, not {now[name]}" for name in changed)
+    return f"{key} {', '.join(apart(before, now))}"

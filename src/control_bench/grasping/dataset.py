@@ -177,13 +177,14 @@ def load_split(folder: Path, split: str, columns: Iterable[str]) -> dict[str, np
     """Some columns of all grasps of a split; BadInput where there is none, or a shard is damaged or missing."""
     folder = Path(folder).expanduser()
     read_card(folder)
-    numbers = sorted(int(file.stem.removeprefix("shard_")) for file in folder.glob(f"shard_{'[0-9]' * 5}.npz"))
-    for number, there in enumerate(numbers):
-        if number != there:
-            raise BadInput(
-                f"{shard_file(folder, number)}: missing, though later ones are there: `control-bench dataset` draws it"
-            )
-    files = [shard_file(folder, number) for number in numbers if split_of(number) == split]
+    drawn = folder.glob(f"shard_{'[0-9]' * 5}.npz")
+    count = 1 + max((int(file.stem.removeprefix("shard_")) for file in drawn), default=-1)
+    gaps = missing(folder, count * SHARD)
+    if gaps:
+        raise BadInput(
+            f"{shard_file(folder, gaps[0])}: missing, though later ones are there: `control-bench dataset` draws it"
+        )
+    files = [shard_file(folder, number) for number in range(count) if split_of(number) == split]
     if not files:
         raise BadInput(f"{folder}: holds no grasps to {split} yet: draw {SHARD * len(SHARDS)} or more")
     columns = list(columns)

@@ -26,13 +26,13 @@ class Newest:
         self._messages = {topic: deque(maxlen=count) for topic, count in counts.items()}
         self._missing = dict(counts)  # by topic, how many are yet to come
         self._due = -1  # the newest stamp of the pace
-        self._given: dict[str, dict[int, Any]] = {}  # by topic and stamp, the messages of the last moment
+        self._given: Moment = {}  # the last moment, and the topics and stamps of its messages
+        self._told: set[tuple[str, int]] = set()
 
     def add(self, topic: str, stamp: int, message: Any) -> Moment | None:
         """As `Collector.add`."""
-        if self._fresh and stamp and stamp in self._given.get(topic, ()):
-            again = {name: list(those.values()) for name, those in self._given.items()}
-            return again if topic == self._pace else None
+        if stamp and (topic, stamp) in self._told:
+            return self._given if topic == self._pace else None
         self._messages[topic].append((stamp, message))
         self._missing[topic] -= 1
         if self._pace is None or topic == self._pace:
@@ -42,10 +42,11 @@ class Newest:
         if any(missing > 0 for missing in self._missing.values()):
             return None
         self.stamp = self._due
+        moment = {name: [one for _, one in those] for name, those in self._messages.items()}
         if self._fresh:
-            self._missing = dict(self._counts)
-            self._given = {name: dict(those) for name, those in self._messages.items()}
-        return {name: [one for _, one in those] for name, those in self._messages.items()}
+            self._missing, self._given = dict(self._counts), moment
+            self._told = {(name, at) for name, those in self._messages.items() for at, _ in those}
+        return moment
 
 
 class InOrder:

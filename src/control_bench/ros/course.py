@@ -45,7 +45,7 @@ class Course:
         lockstep = clock == "lockstep"
         # In lockstep every moment is a step; in real time sensors may come more often than that.
         step = 0 if lockstep or self._topics.answers else round(task.step_duration * 1e9)
-        self._apart = max(step - step // 4, 1)
+        self._apart = step - step // 4
         counts = self._topics.needed(task.recorded)
         self.silence = Silence(counts)
         self._collector = self._topics.collector(counts, lockstep, self._topics.pace, every=True)

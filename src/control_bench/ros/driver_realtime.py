@@ -50,14 +50,14 @@ class RealtimeDriver(Driver):
 
     def _step(self) -> None:
         """Of a world whose every moment is a step; under the lock."""
-        if self._readings is not None and not self._stop_when_silent():
+        if not self._stop_when_silent():
             action, ended = self._ticker.step(self._readings, self._sensed)
             self._act(action if self._in_time(self._ticker.acted) else None, ended)
 
     def _tick(self, event) -> None:
         """By a clock of one's own."""
         with self.lock:
-            if self._readings is not None and not self._stop_when_silent():
+            if not self._stop_when_silent():
                 action, ended = self._ticker.tick(self._readings)
                 if ended and action is None:
                     self.stop()
@@ -76,6 +76,9 @@ class RealtimeDriver(Driver):
         return stamp > self._begun or stamp == self._begun == self._taken
 
     def _stop_when_silent(self) -> bool:
+        """Whether there are no sensors to act on, yet or any more, in which case the robot is stopped, once."""
+        if self._readings is None:
+            return True
         quiet, topic = self.silence.longest()
         silent = quiet > self.silent_after
         if silent and not self._silent:
@@ -91,8 +94,7 @@ class RealtimeDriver(Driver):
         while not rospy.is_shutdown():
             time.sleep(0.05)
             with self.lock:  # where the sensors time the steps, their silence does not
-                if self._readings is not None:
-                    self._stop_when_silent()
+                self._stop_when_silent()
             if time.monotonic() - checked > 0.5:
                 checked = time.monotonic()
                 self.check_alone()
